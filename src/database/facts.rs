@@ -1,0 +1,77 @@
+//! What is in a database, as far as the plan needs to know.
+
+use std::collections::BTreeMap;
+
+use super::classify::Refusal;
+use super::connect::{Session, literal};
+
+/// What was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// No tables: Odoo can be installed.
+    Empty,
+    /// Tables, and none of them Odoo's.
+    Foreign {
+        /// One of them, for the message.
+        example: String,
+    },
+    /// Odoo's: module name to state, without those that are not installed.
+    Odoo {
+        /// `installed`, `to upgrade` and so on, by module.
+        modules: BTreeMap<String, String>,
+    },
+}
+
+/// Asks.
+///
+/// Odoo creates `ir_module_module` in the transaction that installs `base`, so the table is there exactly when `base`
+/// is (`odoo/modules/db.py`, `initialize`). Extensions' tables (PostGIS) do not make a database foreign.
+///
+/// # Errors
+/// The connection's.
+pub async fn content(session: &Session) -> Result<Content, Refusal> {
+    const TABLES: &str = "SELECT to_regclass('ir_module_module') IS NOT NULL, \
+        (SELECT c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+         WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' \
+         AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_class'::regclass \
+             AND d.objid = c.oid AND d.deptype = 'e') LIMIT 1)";
+    const MODULES: &str =
+        "SELECT name, state FROM ir_module_module WHERE state NOT IN ('uninstalled', 'uninstallable')";
+    let tables = session.query(TABLES).await?;
+    let mut columns = tables.into_iter().next().unwrap_or_default().into_iter();
+    if columns.next().flatten().as_deref() != Some("t") {
+        return Ok(match columns.next().flatten() {
+            Some(example) => Content::Foreign { example },
+            None => Content::Empty,
+        });
+    }
+    let rows = session.query(MODULES).await?;
+    let modules = rows.into_iter().filter_map(|row| {
+        let mut columns = row.into_iter();
+        Some((columns.next()??, columns.next()??))
+    });
+    Ok(Content::Odoo { modules: modules.collect() })
+}
+
+/// Whether the role may create databases.
+///
+/// # Errors
+/// The connection's.
+pub async fn may_create(session: &Session) -> Result<bool, Refusal> {
+    let rows =
+        session.query("SELECT rolcreatedb OR rolsuper FROM pg_roles WHERE rolname = current_user").await?;
+    Ok(first(&rows) == Some("t"))
+}
+
+/// Whether a database of that name exists.
+///
+/// # Errors
+/// The connection's.
+pub async fn exists(session: &Session, database: &str) -> Result<bool, Refusal> {
+    let sql = format!("SELECT 1 FROM pg_database WHERE datname = {}", literal(database));
+    Ok(!session.query(&sql).await?.is_empty())
+}
+
+fn first(rows: &[super::connect::Row]) -> Option<&str> {
+    rows.first()?.first()?.as_deref()
+}

@@ -1,0 +1,241 @@
+//! From a server that may not be there yet to databases that Odoo can use: the wait, the creation, the lock.
+
+use std::time::Duration;
+
+use sha1::{Digest, Sha1};
+use tokio::time::Instant;
+
+use super::classify::{self, Class, Refusal, Verdict};
+use super::connect::{Session, identifier};
+use super::facts::{self, Content};
+use super::{Target, plan};
+use crate::error::Problem;
+use crate::exit::Exit;
+use crate::lifecycle::Work;
+use crate::settings::Settings;
+
+/// Why the database cannot be used, with the exit code.
+pub type Lost = (Exit, Problem);
+
+/// Told when the reason of the wait changes, not at every attempt.
+pub trait Progress {
+    /// The wait goes on because of this.
+    fn waiting(&self, database: &str, refusal: &Refusal);
+}
+
+/// Waits until every chosen database can be used, and returns what is to be done in them.
+///
+/// # Errors
+/// The wait is over, or the databases are not for Odoo.
+pub async fn prepare(settings: &Settings, progress: &impl Progress) -> Result<Vec<Work>, Lost> {
+    let mut wait = Wait::new(settings, progress);
+    let mut works = Vec::new();
+    for database in &settings.databases {
+        let session = wait.database(database).await?;
+        let content = facts::content(&session).await.map_err(|refusal| lost(settings, database, &refusal))?;
+        works.extend(plan::plan(database, &content, &settings.init).map_err(|p| (Exit::Config, p))?);
+    }
+    // Odoo 18 connects to it at every start, to look for its databases (`cli/server.py`, `main`).
+    wait.login("postgres").await?;
+    Ok(works)
+}
+
+/// The wait: attempts with growing steps, one line when the reason changes.
+struct Wait<'a, P> {
+    settings: &'a Settings,
+    progress: &'a P,
+    started: Instant,
+    refused_since: Option<Instant>,
+    last: Option<Class>,
+    jitter: Jitter,
+}
+
+impl<'a, P: Progress> Wait<'a, P> {
+    fn new(settings: &'a Settings, progress: &'a P) -> Self {
+        let started = Instant::now();
+        Wait { settings, progress, started, refused_since: None, last: None, jitter: Jitter::new() }
+    }
+
+    fn target(&self) -> &'a Target {
+        &self.settings.database
+    }
+
+    /// Logs into a database that Odoo will serve, creating it where that is allowed.
+    async fn database(&mut self, database: &str) -> Result<Session, Lost> {
+        loop {
+            let refusal = match Session::open(self.target(), database).await {
+                Ok(session) => return Ok(session),
+                Err(refusal) => refusal,
+            };
+            if refusal.class == Class::MissingDatabase && self.settings.create_database {
+                match create(self.settings, database).await {
+                    Ok(true) => continue,
+                    // No right: somebody else may be about to create it.
+                    Ok(false) => {}
+                    Err(refusal) => {
+                        self.pause("postgres", &refusal).await?;
+                        continue;
+                    }
+                }
+            }
+            self.pause(database, &refusal).await?;
+        }
+    }
+
+    async fn login(&mut self, database: &str) -> Result<Session, Lost> {
+        loop {
+            match Session::open(self.target(), database).await {
+                Ok(session) => return Ok(session),
+                Err(refusal) => self.pause(database, &refusal).await?,
+            }
+        }
+    }
+
+    /// Sleeps until the next attempt, or gives up.
+    async fn pause(&mut self, database: &str, refusal: &Refusal) -> Result<(), Lost> {
+        let now = Instant::now();
+        if self.last != Some(refusal.class) {
+            self.progress.waiting(database, refusal);
+            self.last = Some(refusal.class);
+        }
+        if !refusal.class.is_refusal() {
+            self.refused_since = None;
+        }
+        let refused_since = *self.refused_since.get_or_insert(now);
+        let waited = now - self.started;
+        let refused_for = now - refused_since;
+        match classify::after_failure(
+            refusal.class,
+            waited,
+            refused_for,
+            self.settings.wait,
+            self.settings.auth_grace,
+        ) {
+            Verdict::Retry(step) => {
+                tokio::time::sleep(self.jitter.of(step)).await;
+                Ok(())
+            }
+            Verdict::GiveUp => {
+                Err((Exit::Database, classify::problem(self.target(), database, refusal, waited)))
+            }
+        }
+    }
+}
+
+/// Spreads replicas that were started together over the step, so that they do not knock in unison.
+struct Jitter(u64);
+
+impl Jitter {
+    fn new() -> Self {
+        // Distinct for every process and container is all that is needed.
+        let clock = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        Jitter(clock.subsec_nanos().into())
+    }
+
+    /// Between half the step and the whole of it.
+    fn of(&mut self, step: Duration) -> Duration {
+        // Knuth's MMIX generator; the high bits are the good ones.
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let share = (self.0 >> 48) as u32;
+        step / 2 + (step / 2) * share / 65_536
+    }
+}
+
+fn lost(settings: &Settings, database: &str, refusal: &Refusal) -> Lost {
+    (Exit::Database, classify::problem(&settings.database, database, refusal, Duration::ZERO))
+}
+
+/// Creates a database as Odoo would (`service/db.py`, `_create_empty_database`); false without the right to.
+///
+/// # Errors
+/// The server's, on the database `postgres`.
+async fn create(settings: &Settings, database: &str) -> Result<bool, Refusal> {
+    let session = Session::open(&settings.database, "postgres").await?;
+    if !facts::may_create(&session).await? {
+        return Ok(false);
+    }
+    let template = &settings.odoo.db_template;
+    // The collation C is only safe with template0, and makes better indexes.
+    let collate = if template == "template0" { "LC_COLLATE 'C'" } else { "" };
+    let statement = format!(
+        "CREATE DATABASE {} ENCODING 'unicode' {collate} TEMPLATE {}",
+        identifier(database),
+        identifier(template)
+    );
+    if let Err(refusal) = session.query(&statement).await {
+        // A sibling was faster.
+        if facts::exists(&session, database).await? {
+            return Ok(true);
+        }
+        return Err(refusal);
+    }
+    tracing::info!("created the database {database}");
+    let session = Session::open(&settings.database, database).await?;
+    let mut extras = vec!["CREATE EXTENSION IF NOT EXISTS pg_trgm"];
+    if settings.odoo.unaccent {
+        extras.push("CREATE EXTENSION IF NOT EXISTS unaccent");
+        extras.push("ALTER FUNCTION unaccent(text) IMMUTABLE");
+    }
+    extras.push("GRANT CREATE ON SCHEMA public TO PUBLIC");
+    for statement in extras {
+        if let Err(refusal) = session.query(statement).await {
+            tracing::warn!("{statement}: {}", refusal.text);
+        }
+    }
+    Ok(true)
+}
+
+/// The lock of one database, held for as long as this lives: PostgreSQL frees it with its session.
+pub struct Lock {
+    _session: Session,
+}
+
+/// Takes the lock that click-odoo-update takes too, and sees again what is left to do.
+///
+/// # Errors
+/// The connection's, or a database that has become another application's.
+pub async fn lock(settings: &Settings, database: &str) -> Result<(Lock, Option<Work>), Lost> {
+    let lose = |refusal: Refusal| lost(settings, database, &refusal);
+    let session = Session::open(&settings.database, database).await.map_err(lose)?;
+    session.query(&format!("SELECT pg_advisory_lock({})", lock_id(database))).await.map_err(lose)?;
+    let content = facts::content(&session).await.map_err(lose)?;
+    let work = plan::plan(database, &content, &settings.init).map_err(|problem| (Exit::Config, problem))?;
+    Ok((Lock { _session: session }, work))
+}
+
+/// What is in a database now, for the verdict over an installation.
+///
+/// # Errors
+/// The connection's.
+pub async fn content(settings: &Settings, database: &str) -> Result<Content, Lost> {
+    let lose = |refusal: Refusal| lost(settings, database, &refusal);
+    let session = Session::open(&settings.database, database).await.map_err(lose)?;
+    facts::content(&session).await.map_err(lose)
+}
+
+/// click-odoo-contrib's number: the first 14 hexadecimal digits of the SHA-1 of a name (`_dbutils.advisory_lock`).
+fn lock_id(database: &str) -> i64 {
+    let digest = Sha1::digest(format!("click-odoo-update/{database}"));
+    digest.iter().take(7).fold(0, |number, byte| number << 8 | i64::from(*byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lock_is_click_odoo_updates() {
+        // int(hashlib.sha1(b"click-odoo-update/odoo").hexdigest()[:14], 16)
+        assert_eq!(lock_id("odoo"), 8_188_322_942_609_317);
+    }
+
+    #[test]
+    fn jitter_stays_within_the_upper_half() {
+        let mut jitter = Jitter::new();
+        let step = Duration::from_millis(100);
+        for _ in 0..1000 {
+            let pause = jitter.of(step);
+            assert!(pause >= step / 2 && pause <= step, "{pause:?}");
+        }
+    }
+}

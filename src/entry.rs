@@ -1,0 +1,159 @@
+//! The verbs: each sets up what it needs, runs, and says how it ended.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io::Write;
+use std::time::Duration;
+
+use tokio::runtime::Runtime;
+
+use crate::error::{Failure, Problem};
+use crate::exit::Exit;
+use crate::health::server::Board;
+use crate::health::verdict::Question;
+use crate::health::{client, sampler, server};
+use crate::process::children::Program;
+use crate::process::signals::Signals;
+use crate::settings::{resolve, source};
+use crate::{foreground, odoo, preflight, run};
+
+/// `healthcheck` answers within Docker's and Kubernetes' own time for it.
+const HEALTHCHECK_DEADLINE: Duration = Duration::from_secs(4);
+
+/// The full lifecycle.
+///
+/// # Errors
+/// Whatever ends it otherwise than by an asked-for stop.
+pub fn serve(arguments: &[String]) -> Result<Exit, Failure> {
+    preflight::refuse_root()?;
+    close_to_others();
+    let runtime = runtime()?;
+    let mut signals = install(&runtime)?;
+    let board = Board::new();
+    let environment = source::environment();
+    let listen = resolve::listen(&environment).map_err(|problem| Failure::one(Exit::Config, problem));
+    // An address that is wrong is told with all other problems; a right one answers before they are looked for.
+    if let Ok(address) = listen {
+        server::start(address, board.clone()).map_err(|(exit, problem)| Failure::one(exit, problem))?;
+    }
+    let settings = preflight::settings(&environment, arguments)?;
+    let ready = preflight::check(settings)?;
+    let files = ready.files.clone();
+    let result = runtime.block_on(run::serve(ready, board, &mut signals));
+    // A name that is being resolved cannot be interrupted; it ends with the process.
+    runtime.shutdown_background();
+    for file in [Some(files.conf), files.pgpass].into_iter().flatten() {
+        // They hold secrets, and a start writes them anew. What cannot be removed is no reason to fail.
+        let _ = fs::remove_file(file);
+    }
+    result
+}
+
+/// An `odoo` subcommand with the rendered configuration, in the foreground.
+///
+/// # Errors
+/// The settings, the preflight, or a program that cannot be started.
+pub fn subcommand(arguments: &[String]) -> Result<Exit, Failure> {
+    preflight::refuse_root()?;
+    let runtime = runtime()?;
+    let mut signals = install(&runtime)?;
+    let settings = preflight::settings(&source::environment(), &[])?;
+    let ready = preflight::render(settings)?;
+    let mut arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
+    if arguments.first().is_some_and(|name| name == "shell") {
+        // With workers even the shell binds Odoo's port.
+        arguments.extend(["--no-http", "--workers=0", "--max-cron-threads=0"].map(OsString::from));
+    }
+    let program =
+        Program { path: ready.odoo, arguments, environment: Some(ready.environment), foreground: true };
+    runtime.block_on(foreground::run(&program, &mut signals))
+}
+
+/// Odoo's own `--help` and `--version`.
+///
+/// # Errors
+/// Odoo cannot be found or started.
+pub fn odoo_itself(arguments: &[String]) -> Result<Exit, Failure> {
+    preflight::refuse_root()?;
+    let environment = source::environment();
+    let named = environment.get("ENTRYPOINT_ODOO_BIN").filter(|path| !path.is_empty());
+    let path = odoo::launch::find(named.map(std::path::Path::new), environment.get("PATH").unwrap_or_default())
+        .map_err(|(exit, problem)| Failure::one(exit, problem))?;
+    program(path.into(), arguments.iter().map(OsString::from).collect())
+}
+
+/// Any other program.
+///
+/// # Errors
+/// It cannot be started.
+pub fn program(name: OsString, arguments: Vec<OsString>) -> Result<Exit, Failure> {
+    let runtime = runtime()?;
+    let mut signals = install(&runtime)?;
+    runtime.block_on(foreground::run(&foreground::program(name, arguments), &mut signals))
+}
+
+/// Asks the running supervisor one question; 0 is yes and 1 is no.
+///
+/// # Errors
+/// The address of the probes is not valid.
+pub fn healthcheck(question: Question) -> Result<Exit, Failure> {
+    let address =
+        resolve::listen(&source::environment()).map_err(|problem| Failure::one(Exit::Config, problem))?;
+    let address = sampler::loopback(&address.ip().to_string(), address.port());
+    let path = format!("/{}", question.name());
+    let asked = runtime()?.block_on(client::get(address, "localhost", &path, HEALTHCHECK_DEADLINE));
+    match asked {
+        Ok(response) => {
+            print(&response.body)?;
+            Ok(if response.status == 200 { Exit::Success } else { Exit::Unhealthy })
+        }
+        Err(error) => {
+            print(&format!("no answer to {path}: {error}\n"))?;
+            Ok(Exit::Unhealthy)
+        }
+    }
+}
+
+/// Writes to stdout. A reader that went away (`| head`) is no error.
+///
+/// # Errors
+/// None; the type is that of the verbs.
+pub fn print(text: &str) -> Result<Exit, Failure> {
+    let _ = std::io::stdout().write_all(text.as_bytes());
+    Ok(Exit::Success)
+}
+
+/// Tells people how it ended, once, and gives the exit code.
+pub fn finish(result: Result<Exit, Failure>) -> Exit {
+    result.unwrap_or_else(|failure| {
+        let _ = writeln!(std::io::stderr(), "{failure}");
+        failure.exit
+    })
+}
+
+/// Not dumpable: Odoo runs under our uid, and must not read our environment or memory. And a subreaper where we are
+/// not PID 1, so that every orphan of Odoo is ours to reap.
+fn close_to_others() {
+    if let Err(error) = nix::sys::prctl::set_dumpable(false) {
+        tracing::warn!("cannot close this process to others of its user: {error}");
+    }
+    if let Err(error) = nix::sys::prctl::set_child_subreaper(true) {
+        tracing::warn!("cannot become a subreaper: {error}");
+    }
+}
+
+fn runtime() -> Result<Runtime, Failure> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
+        let hint = "raise the limit of open files (ulimit -n)";
+        let problem = Problem::new("cannot start the event loop", error.to_string(), hint);
+        Failure::one(Exit::Internal, problem)
+    })
+}
+
+fn install(runtime: &Runtime) -> Result<Signals, Failure> {
+    let _entered = runtime.enter();
+    Signals::install().map_err(|error| {
+        let hint = "raise the limit of open files (ulimit -n)";
+        Failure::one(Exit::Internal, Problem::new("cannot handle signals", error.to_string(), hint))
+    })
+}

@@ -1,0 +1,7 @@
+//! Odoo 18: its options, its file, its command line, and how it is started.
+
+pub mod args;
+pub mod conf;
+pub mod launch;
+pub mod options;
+pub mod render;

@@ -1,0 +1,153 @@
+//! Everything that can be found wrong before anything is started: uid, settings, files, ports, Odoo's executable.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use nix::unistd::{Uid, User, geteuid, getuid};
+use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::error::{Failure, Problem};
+use crate::exit::Exit;
+use crate::odoo::args::{self, Args};
+use crate::odoo::launch::{self, Identity};
+use crate::odoo::render::{Files, render as texts, write};
+use crate::settings::raw::Environment;
+use crate::settings::resolve::{Inputs, resolve};
+use crate::settings::{Odoo, Settings, source};
+
+/// What a start needs, all of it checked.
+pub struct Ready {
+    /// The settings.
+    pub settings: Settings,
+    /// The rendered files.
+    pub files: Files,
+    /// Odoo's executable.
+    pub odoo: PathBuf,
+    /// Odoo's environment.
+    pub environment: Vec<(std::ffi::OsString, std::ffi::OsString)>,
+}
+
+/// Refuses to start Odoo as root: a hole in any module would be one in the whole container.
+///
+/// # Errors
+/// The real or the effective uid is 0.
+pub fn refuse_root() -> Result<(), Failure> {
+    let (real, effective) = (getuid(), geteuid());
+    if !real.is_root() && !effective.is_root() {
+        return Ok(());
+    }
+    let problem = Problem::new(
+        "refused to run Odoo as root",
+        format!("the uid is {real}, the effective uid {effective}"),
+        "run the container as user odoo: no `--user 0`, no `user: root`, runAsNonRoot in Kubernetes",
+    );
+    Err(Failure::one(Exit::Root, problem))
+}
+
+/// Resolves the settings from what this process was given.
+///
+/// # Errors
+/// 64 for Odoo's arguments, 78 for all the rest, every problem at once.
+pub fn settings(environment: &Environment, arguments: &[String]) -> Result<Settings, Failure> {
+    let args: Args = args::parse(arguments).map_err(|error| {
+        let problem = Problem::new("cannot understand the arguments", error.message, error.hint);
+        Failure::one(Exit::Usage, problem)
+    })?;
+    let (base, mut problems) = match source::base_file(environment, &args) {
+        Ok(base) => (base, Vec::new()),
+        Err(problem) => (None, vec![problem]),
+    };
+    match resolve(&Inputs { environment, args: &args, base: base.as_ref() }) {
+        Ok(settings) if problems.is_empty() => Ok(settings),
+        Ok(_) => Err(Failure { exit: Exit::Config, problems }),
+        Err(others) => {
+            problems.extend(others);
+            Err(Failure { exit: Exit::Config, problems })
+        }
+    }
+}
+
+/// Checks the world around valid settings, for a server: [`render`], and before it the ports.
+///
+/// # Errors
+/// 78 for a port that is taken, and those of [`render`].
+pub fn check(settings: Settings) -> Result<Ready, Failure> {
+    for warning in &settings.warnings {
+        tracing::warn!("{warning}");
+    }
+    let ports = ports(&settings.odoo).into_iter();
+    let problems: Vec<Problem> =
+        ports.filter_map(|(key, port)| port_taken(&settings.odoo, key, port)).collect();
+    if !problems.is_empty() {
+        return Err(Failure { exit: Exit::Config, problems });
+    }
+    render(settings)
+}
+
+/// Finds Odoo and writes its files.
+///
+/// # Errors
+/// 126 or 127 for Odoo's executable, 73 where no folder takes the rendered file.
+pub fn render(settings: Settings) -> Result<Ready, Failure> {
+    let search = std::env::var("PATH").unwrap_or_default();
+    let odoo = launch::find(settings.odoo_bin.as_deref(), &search)
+        .map_err(|(exit, problem)| Failure::one(exit, problem))?;
+    let rendered = texts(&settings.odoo);
+    let files = write(&rendered, &settings.runtime_dirs)
+        .map_err(|problem| Failure::one(Exit::CannotWrite, problem))?;
+    let identity = identity(&settings.odoo);
+    let environment = launch::environment(std::env::vars_os(), &files.conf, files.pgpass.as_deref(), &identity);
+    Ok(Ready { settings, files, odoo, environment })
+}
+
+/// The ports Odoo will bind.
+fn ports(odoo: &Odoo) -> Vec<(&'static str, u16)> {
+    match (odoo.http_enable, odoo.prefork()) {
+        (false, _) => Vec::new(),
+        (true, false) => vec![("http_port", odoo.http_port)],
+        (true, true) => vec![("http_port", odoo.http_port), ("gevent_port", odoo.gevent_port)],
+    }
+}
+
+/// Binds as Odoo will, and lets go: a port that is taken would be a traceback after seconds, or, for the gevent
+/// process, one every four seconds for ever.
+fn port_taken(odoo: &Odoo, key: &str, port: u16) -> Option<Problem> {
+    // A host name is left to Odoo.
+    let ip = odoo.http_interface.parse().unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+    let error = bind(SocketAddr::new(ip, port)).err()?;
+    let origin = odoo.options.iter().find(|setting| setting.key == key);
+    let origin = origin.map_or("Odoo's default".to_owned(), |setting| setting.origin.to_string());
+    let hint = match error.kind() {
+        io::ErrorKind::AddrInUse => format!("stop what listens there, or set ODOO_{}", key.to_uppercase()),
+        io::ErrorKind::PermissionDenied => {
+            format!("set ODOO_{} to a port above 1023; publish it as you like", key.to_uppercase())
+        }
+        _ => "set ODOO_HTTP_INTERFACE to an address of this container, or unset it".to_owned(),
+    };
+    Some(Problem::new(
+        "Odoo's port cannot be used",
+        format!("{key} = {port} on {ip} ({origin}): {error}"),
+        hint,
+    ))
+}
+
+fn bind(address: SocketAddr) -> io::Result<()> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    // With SO_REUSEADDR two may bind, and only one may listen.
+    socket.listen(1)
+}
+
+/// Who Odoo runs as. A uid without an account (OpenShift) is called `odoo`, and lives in the data directory.
+fn identity(odoo: &Odoo) -> Identity {
+    let account = User::from_uid(Uid::current()).ok().flatten();
+    let data = odoo.options.iter().find(|setting| setting.key == "data_dir");
+    let data = data.map_or(PathBuf::from("/"), |setting| PathBuf::from(&setting.text));
+    match account {
+        Some(account) if account.dir.is_dir() => Identity { name: account.name, home: account.dir },
+        Some(account) => Identity { name: account.name, home: data },
+        None => Identity { name: "odoo".to_owned(), home: data },
+    }
+}

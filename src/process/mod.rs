@@ -1,0 +1,5 @@
+//! The process tree: starting, waiting, signalling, and knowing what is below us.
+
+pub mod children;
+pub mod signals;
+pub mod tree;
