@@ -77,8 +77,9 @@ pub fn odoo_itself(arguments: &[String]) -> Result<Exit, Failure> {
     preflight::refuse_root()?;
     let environment = source::environment();
     let named = environment.get("ENTRYPOINT_ODOO_BIN").filter(|path| !path.is_empty());
-    let path = odoo::launch::find(named.map(std::path::Path::new), environment.get("PATH").unwrap_or_default())
-        .map_err(|(exit, problem)| Failure::one(exit, problem))?;
+    let path =
+        odoo::launch::find(named.map(std::path::Path::new), environment.get("PATH").unwrap_or_default())
+            .map_err(|(exit, problem)| Failure::one(exit, problem))?;
     program(path.into(), arguments.iter().map(OsString::from).collect())
 }
 

@@ -20,7 +20,7 @@ use crate::odoo::options::{self, Kind, OPTIONS, OptionSpec, Place};
 
 /// The base file as it was read.
 pub struct BaseFile {
-    /// Its path, and how that path was chosen ("ODOO_RC").
+    /// Its path.
     pub path: String,
     /// Its content.
     pub document: Document,
@@ -54,8 +54,7 @@ const RESERVED_DATABASES: &[&str] = &["postgres", "template0", "template1", "Fal
 /// # Errors
 /// Every problem there is, at once.
 pub fn resolve(inputs: &Inputs<'_>) -> Result<Settings, Vec<Problem>> {
-    let mut resolver =
-        Resolver { inputs, problems: Vec::new(), warnings: Vec::new(), settings: Vec::new() };
+    let mut resolver = Resolver { inputs, problems: Vec::new(), warnings: Vec::new(), settings: Vec::new() };
     let settings = resolver.run();
     if resolver.problems.is_empty() { Ok(settings) } else { Err(resolver.problems) }
 }
@@ -140,7 +139,9 @@ impl Resolver<'_> {
             ));
         }
         let failed = self.inputs.environment.files.iter();
-        for (variable, error) in failed.filter_map(|(name, content)| content.as_ref().err().map(|e| (name, e))) {
+        for (variable, error) in
+            failed.filter_map(|(name, content)| content.as_ref().err().map(|e| (name, e)))
+        {
             self.problems.push(Problem::new(
                 format!("cannot use the file that {variable} names"),
                 error.clone(),
@@ -191,14 +192,16 @@ impl Resolver<'_> {
         if let Some(last) = flagged.last()
             && option.key != "log_handler"
         {
-            candidates
-                .push(Candidate { text: last.text.clone(), origin: Origin::Flag(last.flag.clone()) });
+            candidates.push(Candidate { text: last.text.clone(), origin: Origin::Flag(last.flag.clone()) });
         }
-        self.from_environment(option, connection, &mut candidates);
+        self.add_environment(option, connection, &mut candidates);
         let base = self.inputs.base.and_then(|base| {
             // The last one wins where a file has both an old and a new name, as in Odoo's dictionary.
-            let entry =
-                base.document.options().iter().rfind(|entry| options::current_name(&entry.key) == option.key)?;
+            let entry = base
+                .document
+                .options()
+                .iter()
+                .rfind(|entry| options::current_name(&entry.key) == option.key)?;
             Some(Candidate {
                 text: entry.value.clone(),
                 origin: Origin::BaseFile { path: base.path.clone(), line: entry.line },
@@ -227,7 +230,7 @@ impl Resolver<'_> {
         winner
     }
 
-    fn from_environment(
+    fn add_environment(
         &mut self,
         option: &'static OptionSpec,
         connection: Option<&'static Connection>,
@@ -324,7 +327,7 @@ impl Resolver<'_> {
         for entry in base.document.options() {
             let key = options::current_name(&entry.key);
             match options::find(key) {
-                Some(option) if option.place == Place::File => continue,
+                Some(option) if option.place == Place::File => {}
                 Some(option) => {
                     let hint = match option.flags.last() {
                         Some(flag) => format!("remove the line; {flag} is a flag"),
@@ -368,15 +371,18 @@ impl Resolver<'_> {
                     let flag = option.flags.last().copied().unwrap_or_default();
                     self.problems.push(Problem::new(
                         format!("{name} cannot be set"),
-                        format!("{} cannot stand in odoo.conf: Odoo 18 takes it from its flags only", option.key),
+                        format!(
+                            "{} cannot stand in odoo.conf: Odoo 18 takes it from its flags only",
+                            option.key
+                        ),
                         format!("unset {name}; as an argument it is {flag}"),
                     ));
                 }
                 None => {
                     let known = OPTIONS.iter().filter(|option| option.place == Place::File);
                     let near = nearest(&key, known.map(|option| option.key));
-                    let near =
-                        near.map_or(String::new(), |key| format!("; did you mean ODOO_{}?", key.to_uppercase()));
+                    let near = near
+                        .map_or(String::new(), |key| format!("; did you mean ODOO_{}?", key.to_uppercase()));
                     self.warnings.push(format!("{name} is no option of Odoo 18 and is ignored{near}"));
                 }
             }
@@ -528,7 +534,10 @@ impl Resolver<'_> {
         if number.is_none() {
             let problem = Problem::new(
                 format!("{key} is not a whole number"),
-                format!("{}: {key} = {:?}, at which Odoo stops with a traceback", setting.origin, setting.text),
+                format!(
+                    "{}: {key} = {:?}, at which Odoo stops with a traceback",
+                    setting.origin, setting.text
+                ),
                 "write digits without a leading zero, which Odoo reads as octal",
             );
             self.problems.push(problem);
@@ -538,29 +547,29 @@ impl Resolver<'_> {
 
     fn bounded<T: TryFrom<i64>>(&mut self, key: &str, fallback: T, range: &str) -> T {
         let Some(number) = self.integer(key) else { return fallback };
-        match T::try_from(number) {
-            Ok(value) => value,
-            Err(_) => {
-                let origin = self.text(key).map_or(String::new(), |setting| setting.origin.to_string());
-                self.problems.push(Problem::new(
-                    format!("{key} is out of range"),
-                    format!("{origin}: {key} = {number}"),
-                    format!("write a number {range}"),
-                ));
-                fallback
-            }
+        if let Ok(value) = T::try_from(number) {
+            return value;
         }
+        let origin = self.text(key).map_or(String::new(), |setting| setting.origin.to_string());
+        self.problems.push(Problem::new(
+            format!("{key} is out of range"),
+            format!("{origin}: {key} = {number}"),
+            format!("write a number {range}"),
+        ));
+        fallback
     }
 
     fn odoo(&mut self) -> Odoo {
         // Every integer of the file, not only those that are used here: Odoo stops at each.
         let used = ["http_port", "gevent_port", "workers", "limit_time_real", "db_port"];
-        for option in OPTIONS.iter().filter(|option| option.kind == Kind::Int && !used.contains(&option.key)) {
+        for option in OPTIONS.iter().filter(|option| option.kind == Kind::Int && !used.contains(&option.key))
+        {
             if option.place == Place::File {
                 self.integer(option.key);
             }
         }
-        let text = |key: &str| self.text(key).map(|setting| setting.text.clone()).filter(|text| !text.is_empty());
+        let text =
+            |key: &str| self.text(key).map(|setting| setting.text.clone()).filter(|text| !text.is_empty());
         let http_interface = text("http_interface").filter(|t| t != "False").unwrap_or("0.0.0.0".to_owned());
         let db_template = text("db_template").unwrap_or("template0".to_owned());
         let sections = self.inputs.base.map_or(Vec::new(), |base| {
@@ -630,7 +639,7 @@ impl Resolver<'_> {
             // In the base file these are Odoo's "not set"; from elsewhere they are a password spelled like that.
             let spelled = matches!(setting.text.as_str(), "False" | "false");
             let in_file = matches!(setting.origin, Origin::BaseFile { .. });
-            !setting.text.is_empty() && !(spelled && in_file)
+            !(setting.text.is_empty() || (spelled && in_file))
         });
         let origin_of =
             |key: &str| self.text(key).map_or("the image's default".to_owned(), |s| s.origin.to_string());
@@ -649,7 +658,9 @@ impl Resolver<'_> {
         if target.user == "postgres" {
             self.problems.push(Problem::new(
                 "the database user cannot be postgres",
-                format!("{user_origin}: Odoo refuses to run with PostgreSQL's superuser and would exit at once"),
+                format!(
+                    "{user_origin}: Odoo refuses to run with PostgreSQL's superuser and would exit at once"
+                ),
                 "create a role of its own (CREATE ROLE odoo LOGIN PASSWORD '...') and set USER to it",
             ));
         }
@@ -662,7 +673,8 @@ impl Resolver<'_> {
         }
         if public {
             self.warnings.push(
-                "the database password is the public default `odoo`; set PASSWORD_FILE or PASSWORD".to_owned(),
+                "the database password is the public default `odoo`; set PASSWORD_FILE or PASSWORD"
+                    .to_owned(),
             );
         }
         target
@@ -679,7 +691,8 @@ impl Resolver<'_> {
         modules.extend(self.inputs.args.init.as_deref().map(parse::list).unwrap_or_default());
         let mut seen = BTreeSet::new();
         modules.retain(|module| seen.insert(module.clone()));
-        let valid = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-'));
+        let valid =
+            |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-'));
         for name in modules.iter().filter(|name| !valid(name)) {
             self.problems.push(Problem::new(
                 "a module's name is not valid",
