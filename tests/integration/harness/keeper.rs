@@ -8,7 +8,7 @@ use super::procfs;
 use super::world::RUN_MARK;
 use nix::sys::signal::{SigHandler, Signal, kill, signal};
 use nix::unistd::{Pid, setsid};
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
@@ -73,7 +73,8 @@ fn clear(base: &Path) {
             procfs::marked(RUN_MARK, &mark).into_iter().filter(|p| !is_server(p.pid)).collect();
         for process in &left {
             if !named.contains(&process.pid) {
-                println!("{} {}", process.pid, process.command_line());
+                // Nobody reads this any more when the tests were killed.
+                let _ = writeln!(io::stdout(), "{} {}", process.pid, process.command_line());
                 named.push(process.pid);
             }
             procfs::kill(process.pid);

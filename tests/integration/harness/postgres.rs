@@ -1,5 +1,6 @@
 //! A PostgreSQL server of the suite's own, with scram authentication on TCP and on a unix socket.
 
+use super::process::process_id;
 use super::{SOON, ports, procfs, until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Gid, Pid, Uid, User, chown};
@@ -101,7 +102,7 @@ impl Cluster {
             StopMode::Fast => Signal::SIGINT,
             StopMode::Immediate => Signal::SIGQUIT,
         };
-        let pid = Pid::from_raw(server.id().cast_signed());
+        let pid = Pid::from_raw(process_id(&server));
         kill(pid, signal).expect("signal the server");
         until("the server stops", SOON, || server.try_wait().expect("wait for the server"));
         // Backends may outlive the postmaster by a moment, and a new one refuses to start next to them.

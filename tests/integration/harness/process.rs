@@ -115,10 +115,10 @@ impl<'a> Launch<'a> {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .unwrap_or_else(|error| panic!("cannot start {}: {error}", self.program.display()));
+            .unwrap_or_else(|error| panic!("cannot start {}: {error}", self.program.to_string_lossy()));
         let stdout = Output::collect(child.stdout.take().expect("stdout is piped"));
         let stderr = Output::collect(child.stderr.take().expect("stderr is piped"));
-        let what = format!("{} {:?} [{}]", self.program.display(), self.arguments, child.id());
+        let what = format!("{} {:?} [{}]", self.program.to_string_lossy(), self.arguments, child.id());
         self.test.remember(format!("stderr of {what}"), &stderr);
         self.test.remember(format!("stdout of {what}"), &stdout);
         Process { child: Mutex::new((child, None)), what, stdout, stderr }
@@ -164,7 +164,7 @@ pub struct Process {
 
 impl Process {
     pub fn pid(&self) -> i32 {
-        self.child.lock().expect("child").0.id().cast_signed()
+        process_id(&self.child.lock().expect("child").0)
     }
 
     /// Its status if it has ended.
@@ -252,6 +252,11 @@ impl Drop for Process {
     fn drop(&mut self) {
         self.kill_tree();
     }
+}
+
+/// A child's id as the system calls want it.
+pub(super) fn process_id(child: &Child) -> i32 {
+    i32::try_from(child.id()).expect("process ids are below 2^22")
 }
 
 /// One stream of a process, collected by a thread.
