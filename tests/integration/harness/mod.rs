@@ -11,6 +11,7 @@ pub mod ports;
 pub mod postgres;
 pub mod process;
 pub mod procfs;
+pub mod relay;
 mod world;
 
 pub use world::{Limit, Test, World};

@@ -5,6 +5,7 @@ use super::{SOON, Test, procfs, until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::io::Read;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -23,6 +24,7 @@ pub struct Launch<'a> {
     environment: Vec<(OsString, Option<OsString>)>,
     directory: PathBuf,
     handed_over: Option<OwnedFd>,
+    input: Option<PathBuf>,
     user: Option<(u32, u32)>,
 }
 
@@ -35,6 +37,7 @@ impl<'a> Launch<'a> {
             environment: Vec::new(),
             directory: test.dir().to_owned(),
             handed_over: None,
+            input: None,
             user: program_user(),
         };
         launch
@@ -89,6 +92,12 @@ impl<'a> Launch<'a> {
         self
     }
 
+    /// What the program reads from its stdin (nothing by default). Not together with [`Launch::listening_on`].
+    pub fn stdin(mut self, text: &str) -> Self {
+        self.input = Some(self.test.write(&self.test.unique("stdin"), text));
+        self
+    }
+
     /// Starts it.
     pub fn start(self) -> Process {
         let mut command = if self.handed_over.is_some() {
@@ -110,7 +119,8 @@ impl<'a> Launch<'a> {
         if let Some((uid, gid)) = self.user {
             command.uid(uid).gid(gid);
         }
-        command.stdin(self.handed_over.map_or_else(Stdio::null, Stdio::from));
+        let input = self.input.map(|path| File::open(path).expect("a file for stdin").into());
+        command.stdin(self.handed_over.or(input).map_or_else(Stdio::null, Stdio::from));
         let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -207,6 +217,15 @@ impl Process {
     /// The place where stderr ends now, for [`Process::wait_log_after`].
     pub fn mark(&self) -> usize {
         self.stderr.len()
+    }
+
+    /// Waits until the process itself (not a shell before it, not one of its children) handles `signal`.
+    #[track_caller]
+    pub fn wait_catches(&self, signal: Signal) {
+        until(&format!("{} catches {signal}", self.what), SOON, || {
+            assert!(self.exited().is_none(), "{} ended before it caught {signal}", self.what);
+            procfs::has_in_mask(self.pid(), "SigCgt", signal).then_some(())
+        });
     }
 
     /// Waits for a line on stderr that contains `text`, and returns it. Fails at once when the process has ended without it.

@@ -234,6 +234,11 @@ impl Test {
         format!("{prefix}_{}", self.world.number())
     }
 
+    /// The living processes that this test started, directly or not.
+    pub fn processes(&self) -> Vec<procfs::Process> {
+        procfs::marked(TEST_MARK, &self.name)
+    }
+
     /// Prepares a program to be started; see [`Launch`].
     pub fn launch(&self, program: impl AsRef<OsStr>) -> Launch<'_> {
         Launch::new(self, program.as_ref())
