@@ -175,12 +175,20 @@ pub fn after_failure(
     Verdict::Retry(step(waited).min(left).min(grace_left))
 }
 
-/// The problem that ends the wait.
-pub fn problem(target: &Target, database: &str, refusal: &Refusal, waited: Duration) -> Problem {
+/// The problem that ends the wait. `attempts` counts logins, the failing one among them.
+pub fn problem(
+    target: &Target,
+    database: &str,
+    refusal: &Refusal,
+    attempts: u32,
+    waited: Duration,
+) -> Problem {
     let place = target.describe(database);
-    let after =
-        if waited.is_zero() { String::new() } else { format!(" after {:.1} s", waited.as_secs_f64()) };
-    let host = format!("host from the {}", target.host_origin);
+    let after = match attempts {
+        0 | 1 => String::new(),
+        several => format!(" after {several} attempts in {:.1} s", waited.as_secs_f64()),
+    };
+    let host = format!("host from {}", target.host_origin);
     let why = |detail: String| format!("{place}{after}: {} ({detail})", refusal.text);
     let wait = "raise ENTRYPOINT_WAIT_TIMEOUT if it only needs longer";
     match refusal.class {
@@ -206,10 +214,7 @@ pub fn problem(target: &Target, database: &str, refusal: &Refusal, waited: Durat
         ),
         Class::LoginRefused => Problem::new(
             "PostgreSQL refuses the login",
-            why(format!(
-                "role from the {}, password from the {}",
-                target.user_origin, target.password_origin
-            )),
+            why(format!("role from {}, password from {}", target.user_origin, target.password_origin)),
             "set USER and PASSWORD (or PASSWORD_FILE) to a role that exists and may log in; \
              a changed POSTGRES_PASSWORD does not reach a data volume that already exists",
         ),
@@ -224,7 +229,7 @@ pub fn problem(target: &Target, database: &str, refusal: &Refusal, waited: Durat
         ),
         Class::NoConnectRight => Problem::new(
             format!("the role may not connect to the database {database}"),
-            why(format!("role from the {}", target.user_origin)),
+            why(format!("role from {}", target.user_origin)),
             format!("GRANT CONNECT ON DATABASE \"{database}\" TO \"{}\"", target.user),
         ),
         Class::Other => {

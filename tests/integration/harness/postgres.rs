@@ -121,6 +121,11 @@ impl Cluster {
         });
     }
 
+    /// Its data directory.
+    pub fn data_dir(&self) -> PathBuf {
+        self.dir.join("data")
+    }
+
     /// Starts the server and returns at once.
     pub fn launch(&self) {
         let log = fs::OpenOptions::new().create(true).append(true).open(self.dir.join("log")).expect("a log");
