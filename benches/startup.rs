@@ -4,11 +4,11 @@
 //! at Odoo's exec. Both entrypoints run as the same unprivileged user on the same PostgreSQL, with a SCRAM login.
 #![allow(
     missing_docs,
-    clippy::cast_precision_loss,
     clippy::disallowed_methods,
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
+    clippy::pedantic,
     clippy::unwrap_used,
     reason = "a benchmark that cannot go on ends"
 )]

@@ -1,7 +1,6 @@
 //! The verbs: each sets up what it needs, runs, and says how it ended.
 
 use std::ffi::OsString;
-use std::fs;
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -13,6 +12,7 @@ use crate::exit::Exit;
 use crate::health::server::Board;
 use crate::health::verdict::Question;
 use crate::health::{client, server};
+use crate::odoo::args::Args;
 use crate::process::children::Program;
 use crate::process::signals::Signals;
 use crate::settings::{resolve, source};
@@ -21,7 +21,7 @@ use crate::{foreground, odoo, preflight, run};
 /// `healthcheck` answers within Docker's and Kubernetes' own time for it.
 const HEALTHCHECK_DEADLINE: Duration = Duration::from_secs(4);
 
-/// The full lifecycle.
+/// The full lifecycle, or with `--stop-after-init` a one-shot without a listener.
 ///
 /// # Errors
 /// Whatever ends it otherwise than by an asked-for stop.
@@ -31,22 +31,20 @@ pub fn serve(arguments: &[String]) -> Result<Exit, Failure> {
     let runtime = runtime()?;
     let mut signals = install(&runtime)?;
     let board = Board::new();
+    let args = preflight::arguments(arguments)?;
     let environment = source::environment();
     let listen = resolve::listen(&environment).map_err(|problem| Failure::one(Exit::Config, problem));
     // An address that is wrong is told with all other problems; a right one answers before they are looked for.
-    if let Ok(address) = listen {
+    if let (Ok(address), false) = (listen, args.stop_after_init) {
         server::start(address, board.clone()).map_err(|(exit, problem)| Failure::one(exit, problem))?;
     }
-    let settings = preflight::settings(&environment, arguments)?;
+    let settings = preflight::settings(&environment, &args)?;
     let ready = preflight::check(settings)?;
     let files = ready.files.clone();
     let result = runtime.block_on(run::serve(ready, board, &mut signals));
     // A name that is being resolved cannot be interrupted; it ends with the process.
     runtime.shutdown_background();
-    for file in [Some(files.conf), files.pgpass].into_iter().flatten() {
-        // They hold secrets, and a start writes them anew. What cannot be removed is no reason to fail.
-        let _ = fs::remove_file(file);
-    }
+    files.remove();
     result
 }
 
@@ -58,8 +56,8 @@ pub fn subcommand(arguments: &[String]) -> Result<Exit, Failure> {
     preflight::refuse_root()?;
     let runtime = runtime()?;
     let mut signals = install(&runtime)?;
-    let settings = preflight::settings(&source::environment(), &[])?;
-    let ready = preflight::render(settings)?;
+    let settings = preflight::settings(&source::environment(), &Args::default())?;
+    let ready = preflight::render(settings, &preflight::folder_of_a_run())?;
     let mut arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
     if arguments.first().is_some_and(|name| name == "shell") {
         // With workers even the shell binds Odoo's port.
@@ -67,7 +65,9 @@ pub fn subcommand(arguments: &[String]) -> Result<Exit, Failure> {
     }
     let program =
         Program { path: ready.odoo, arguments, environment: Some(ready.environment), foreground: true };
-    runtime.block_on(foreground::run(&program, &mut signals))
+    let result = runtime.block_on(foreground::run(&program, &mut signals));
+    ready.files.remove();
+    result
 }
 
 /// Odoo's own `--help` and `--version`.

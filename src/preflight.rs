@@ -45,20 +45,27 @@ pub fn refuse_root() -> Result<(), Failure> {
     Err(Failure::one(Exit::Root, problem))
 }
 
+/// Understands Odoo's arguments.
+///
+/// # Errors
+/// 64, with what is wrong.
+pub fn arguments(arguments: &[String]) -> Result<Args, Failure> {
+    args::parse(arguments).map_err(|error| {
+        let problem = Problem::new("cannot understand the arguments", error.message, error.hint);
+        Failure::one(Exit::Usage, problem)
+    })
+}
+
 /// Resolves the settings from what this process was given.
 ///
 /// # Errors
-/// 64 for Odoo's arguments, 78 for all the rest, every problem at once.
-pub fn settings(environment: &Environment, arguments: &[String]) -> Result<Settings, Failure> {
-    let args: Args = args::parse(arguments).map_err(|error| {
-        let problem = Problem::new("cannot understand the arguments", error.message, error.hint);
-        Failure::one(Exit::Usage, problem)
-    })?;
-    let (base, mut problems) = match source::base_file(environment, &args) {
+/// 78, with every problem at once.
+pub fn settings(environment: &Environment, args: &Args) -> Result<Settings, Failure> {
+    let (base, mut problems) = match source::base_file(environment, args) {
         Ok(base) => (base, Vec::new()),
         Err(problem) => (None, vec![problem]),
     };
-    match resolve(&Inputs { environment, args: &args, base: base.as_ref() }) {
+    match resolve(&Inputs { environment, args, base: base.as_ref() }) {
         Ok(settings) if problems.is_empty() => Ok(settings),
         Ok(_) => Err(Failure { exit: Exit::Config, problems }),
         Err(others) => {
@@ -76,25 +83,36 @@ pub fn check(settings: Settings) -> Result<Ready, Failure> {
     for warning in &settings.warnings {
         tracing::warn!("{warning}");
     }
+    if settings.policy.one_shot {
+        // It binds nothing, and may run beside a server in the same container.
+        return render(settings, &folder_of_a_run());
+    }
     let ports = ports(&settings.odoo).into_iter();
     let problems: Vec<Problem> =
         ports.filter_map(|(key, port)| port_taken(&settings.odoo, key, port)).collect();
     if !problems.is_empty() {
         return Err(Failure { exit: Exit::Config, problems });
     }
-    render(settings)
+    // A fixed name, so that a restarted container replaces its file and others find it; one per user, so that
+    // another's in a shared /tmp is not in the way.
+    render(settings, &format!("odoo-entrypoint-{}", geteuid()))
 }
 
-/// Finds Odoo and writes its files.
+/// The folder of a run that may be one of several in a container, and must not touch the server's.
+pub fn folder_of_a_run() -> String {
+    format!("odoo-entrypoint-{}-{}", geteuid(), std::process::id())
+}
+
+/// Finds Odoo and writes its files into a folder of that name.
 ///
 /// # Errors
 /// 126 or 127 for Odoo's executable, 73 where no folder takes the rendered file.
-pub fn render(settings: Settings) -> Result<Ready, Failure> {
+pub fn render(settings: Settings, folder: &str) -> Result<Ready, Failure> {
     let search = std::env::var("PATH").unwrap_or_default();
     let odoo = launch::find(settings.odoo_bin.as_deref(), &search)
         .map_err(|(exit, problem)| Failure::one(exit, problem))?;
     let rendered = texts(&settings.odoo);
-    let files = write(&rendered, &settings.runtime_dirs)
+    let files = write(&rendered, &settings.runtime_dirs, folder)
         .map_err(|problem| Failure::one(Exit::CannotWrite, problem))?;
     let identity = identity(&settings.odoo);
     let environment =

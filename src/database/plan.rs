@@ -4,11 +4,16 @@ use super::facts::Content;
 use crate::error::Problem;
 use crate::lifecycle::Work;
 
-/// Decides for one database; `None` when nothing is to be done. `wanted` is `ODOO_INIT`.
+/// Decides for one database; `None` when nothing is to be done. `wanted` is `ODOO_INIT`. A one-shot runs in any case.
 ///
 /// # Errors
 /// The database is another application's.
-pub fn plan(database: &str, content: &Content, wanted: &[String]) -> Result<Option<Work>, Problem> {
+pub fn plan(
+    database: &str,
+    content: &Content,
+    wanted: &[String],
+    one_shot: bool,
+) -> Result<Option<Work>, Problem> {
     let missing: Vec<String> = match content {
         Content::Foreign { example } => {
             return Err(Problem::new(
@@ -33,7 +38,7 @@ pub fn plan(database: &str, content: &Content, wanted: &[String]) -> Result<Opti
             missing.cloned().collect()
         }
     };
-    Ok((!missing.is_empty()).then(|| Work { database: database.to_owned(), modules: missing }))
+    Ok((one_shot || !missing.is_empty()).then(|| Work { database: database.to_owned(), modules: missing }))
 }
 
 /// Judges an installation by what the database holds after it: Odoo itself exits with 0 for a module that it does not
@@ -78,14 +83,14 @@ mod tests {
     }
 
     fn planned(content: &Content, wanted: &[&str]) -> Option<Vec<String>> {
-        plan("db", content, &names(wanted)).unwrap().map(|work| work.modules)
+        plan("db", content, &names(wanted), false).unwrap().map(|work| work.modules)
     }
 
     #[test]
     fn an_empty_database_gets_base_first() {
         assert_eq!(planned(&Content::Empty, &["base"]), Some(names(&["base"])));
         assert_eq!(planned(&Content::Empty, &["sale"]), Some(names(&["base", "sale"])));
-        assert!(plan("db", &Content::Empty, &[]).is_err());
+        assert!(plan("db", &Content::Empty, &[], false).is_err());
     }
 
     #[test]
@@ -99,7 +104,7 @@ mod tests {
     #[test]
     fn another_applications_database_is_refused() {
         let foreign = Content::Foreign { example: "wp_posts".to_owned() };
-        assert!(plan("db", &foreign, &names(&["base"])).unwrap_err().why.contains("wp_posts"));
+        assert!(plan("db", &foreign, &names(&["base"]), false).unwrap_err().why.contains("wp_posts"));
     }
 
     #[test]

@@ -40,7 +40,10 @@ pub async fn prepare(settings: &Settings, progress: &impl Progress) -> Result<Ve
     for database in &settings.databases {
         let session = wait.database(database).await?;
         let content = facts::content(&session).await.map_err(|refusal| lost(settings, database, &refusal))?;
-        works.extend(plan::plan(database, &content, &settings.init).map_err(|p| (Exit::Config, p))?);
+        works.extend(
+            plan::plan(database, &content, &settings.init, settings.policy.one_shot)
+                .map_err(|p| (Exit::Config, p))?,
+        );
     }
     // It counts last, so that what is wrong with the used database is told first.
     if !matches!(early.await, Ok(Ok(_))) {
@@ -219,7 +222,8 @@ pub async fn lock(settings: &Settings, database: &str) -> Result<(Lock, Option<W
     let session = Session::open(&settings.database, database).await.map_err(lose)?;
     session.query(&format!("SELECT pg_advisory_lock({})", lock_id(database))).await.map_err(lose)?;
     let content = facts::content(&session).await.map_err(lose)?;
-    let work = plan::plan(database, &content, &settings.init).map_err(|problem| (Exit::Config, problem))?;
+    let work = plan::plan(database, &content, &settings.init, settings.policy.one_shot)
+        .map_err(|problem| (Exit::Config, problem))?;
     Ok((Lock { _session: session }, work))
 }
 

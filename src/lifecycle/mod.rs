@@ -19,6 +19,7 @@
 //! * *lock*: the advisory lock of one database is awaited; what is to do is read again under it.
 //! * *init*: Odoo runs once to install, and then the database is asked whether it did (*verify*).
 //! * *boot*: Odoo was started and its page does not answer yet; *serving*: it does.
+//! * A one-shot (`--stop-after-init`) ends where *boot* would begin.
 //! * *sweep*: the main process is gone, what it left behind is killed before anything else happens.
 
 mod step;
@@ -73,14 +74,16 @@ pub struct Policy {
     pub restart_limit: u32,
     /// See [`Policy::restart_limit`].
     pub restart_window: Duration,
+    /// `--stop-after-init`: Odoo runs once for each database, and nothing is served.
+    pub one_shot: bool,
 }
 
-/// Modules to install in one database.
+/// A run of Odoo in one database, to install modules.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Work {
     /// The database.
     pub database: String,
-    /// Technical names, at least one.
+    /// Technical names; none in a one-shot that has nothing to install.
     pub modules: Vec<String>,
 }
 
@@ -145,8 +148,8 @@ pub enum Relayed {
 pub enum Event {
     /// The preflight found nothing wrong.
     Started,
-    /// `TERM` or `INT` from outside.
-    StopAsked,
+    /// `TERM` or `INT` from outside, with its number.
+    StopAsked(u8),
     /// Another signal from outside.
     Relay(Relayed),
     /// PostgreSQL can be used; this is to do before Odoo may serve.
@@ -342,11 +345,13 @@ pub struct Lifecycle {
     state: State,
     /// When Odoo crashed within the policy's window, oldest first.
     crashes: Vec<Moment>,
+    /// The signal that asked for a stop; the first one counts.
+    interrupted: Option<u8>,
 }
 
 impl Default for Lifecycle {
     fn default() -> Self {
-        Lifecycle { state: State::Preflight, crashes: Vec::new() }
+        Lifecycle { state: State::Preflight, crashes: Vec::new(), interrupted: None }
     }
 }
 

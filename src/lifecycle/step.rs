@@ -16,14 +16,24 @@ impl Lifecycle {
     /// Takes one event. Returns what is to be done, in that order, before the next event is taken.
     pub fn step(&mut self, event: Event, now: Moment, policy: &Policy) -> Vec<Action> {
         let state = std::mem::replace(&mut self.state, State::Done);
-        let (state, actions) = match event {
-            Event::StopAsked => stop_asked(state, now, policy),
+        let (state, mut actions) = match event {
+            Event::StopAsked(signal) => {
+                self.interrupted.get_or_insert(signal);
+                stop_asked(state, now, policy)
+            }
             Event::Tick => tick(state, now, policy),
             Event::ChildEnded(pid, ending) => self.child_ended(state, pid, ending, now, policy),
             Event::Relay(signal) => relay(state, signal),
             event => progress(state, event, now, policy),
         };
         self.state = state;
+        if let (true, Some(signal)) = (policy.one_shot, self.interrupted) {
+            // Who ran it has to learn that it did not do what it was asked to.
+            let code = Ending::Signal(signal).shell_code();
+            for action in actions.iter_mut().filter(|action| **action == Action::Exit(Exit::Success)) {
+                *action = Action::Exit(Exit::Child(code));
+            }
+        }
         actions
     }
 
@@ -164,7 +174,7 @@ fn progress(state: State, event: Event, now: Moment, policy: &Policy) -> Next {
     match (state, event) {
         (State::Preflight, Event::Started) => (State::Waiting, vec![Action::AwaitDatabase]),
 
-        (State::Waiting, Event::DatabaseReady(work)) => next_work(work),
+        (State::Waiting, Event::DatabaseReady(work)) => next_work(work, policy),
         (State::Waiting | State::Lock { .. } | State::Verify { .. }, Event::DatabaseLost(code, problem)) => {
             exit(code, vec![Action::Fail(problem), Action::ReleaseLock])
         }
@@ -174,12 +184,12 @@ fn progress(state: State, event: Event, now: Moment, policy: &Policy) -> Next {
             (State::Starting { role: role.clone(), rest, stop: false }, vec![Action::Spawn(role)])
         }
         (State::Lock { rest }, Event::Locked(None)) => {
-            let (state, mut actions) = next_work(rest);
+            let (state, mut actions) = next_work(rest, policy);
             actions.insert(0, Action::ReleaseLock);
             (state, actions)
         }
         (State::Verify { rest }, Event::Verified(Ok(()))) => {
-            let (state, mut actions) = next_work(rest);
+            let (state, mut actions) = next_work(rest, policy);
             actions.insert(0, Action::ReleaseLock);
             (state, actions)
         }
@@ -224,13 +234,16 @@ fn progress(state: State, event: Event, now: Moment, policy: &Policy) -> Next {
         ) => (state, Vec::new()),
 
         // `step` has answered these.
-        (state, Event::StopAsked | Event::Relay(_) | Event::ChildEnded(..) | Event::Tick) => {
+        (state, Event::StopAsked(_) | Event::Relay(_) | Event::ChildEnded(..) | Event::Tick) => {
             (state, Vec::new())
         }
     }
 }
 
-fn next_work(mut work: Vec<Work>) -> Next {
+fn next_work(mut work: Vec<Work>, policy: &Policy) -> Next {
+    if work.is_empty() && policy.one_shot {
+        return exit(Exit::Success, Vec::new());
+    }
     if work.is_empty() {
         let role = Role::Server;
         return (State::Starting { role: role.clone(), rest: work, stop: false }, vec![Action::Spawn(role)]);

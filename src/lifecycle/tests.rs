@@ -14,6 +14,7 @@ fn policy() -> Policy {
         restart: Restart::OnFailure,
         restart_limit: 2,
         restart_window: SECOND * 600,
+        one_shot: false,
     }
 }
 
@@ -109,7 +110,7 @@ fn an_installation_that_fails_or_lies_never_leads_to_serving() {
 fn a_stop_drains_asks_forces_and_kills_in_its_budget() {
     let mut life = Life::serving(policy());
     let asked = life.now;
-    assert_eq!(life.take([Event::StopAsked]), []);
+    assert_eq!(life.take([Event::StopAsked(15)]), []);
     assert_eq!(life.machine.phase(), Phase::Draining);
     assert_eq!(life.tick(), [Action::Terminate(7)]);
     assert_eq!(life.tick(), [Action::Terminate(7)]);
@@ -124,7 +125,7 @@ fn a_stop_drains_asks_forces_and_kills_in_its_budget() {
 fn a_stop_within_its_budget_is_a_success_whatever_odoo_says() {
     for ending in [Ending::Code(0), Ending::Code(1), Ending::Signal(15)] {
         let mut life = Life::serving(policy());
-        life.take([Event::StopAsked]);
+        life.take([Event::StopAsked(15)]);
         life.tick();
         assert_eq!(life.take([Event::ChildEnded(7, ending)]), [Action::KillTree]);
         assert_eq!(life.take([Event::TreeGone]).last(), Some(&Action::Exit(Exit::Success)), "{ending}");
@@ -134,16 +135,16 @@ fn a_stop_within_its_budget_is_a_success_whatever_odoo_says() {
 #[test]
 fn further_stops_skip_the_drain_and_then_force() {
     let mut life = Life::serving(policy());
-    life.take([Event::StopAsked]);
-    assert_eq!(life.take([Event::StopAsked]), [Action::Terminate(7)]);
-    assert_eq!(life.take([Event::StopAsked]), [Action::Terminate(7)]);
-    assert_eq!(life.take([Event::StopAsked]), [], "there is nothing left to hasten");
+    life.take([Event::StopAsked(15)]);
+    assert_eq!(life.take([Event::StopAsked(15)]), [Action::Terminate(7)]);
+    assert_eq!(life.take([Event::StopAsked(15)]), [Action::Terminate(7)]);
+    assert_eq!(life.take([Event::StopAsked(15)]), [], "there is nothing left to hasten");
 }
 
 #[test]
 fn a_stop_between_the_decision_to_start_and_the_process_id_reaches_the_child() {
     let mut life = Life::new(policy());
-    life.take([Event::Started, Event::DatabaseReady(vec![]), Event::StopAsked]);
+    life.take([Event::Started, Event::DatabaseReady(vec![]), Event::StopAsked(15)]);
     assert_eq!(life.take([Event::Spawned(7)]), [Action::Terminate(7)]);
 }
 
@@ -201,12 +202,27 @@ fn the_restart_policy_decides() {
 }
 
 #[test]
+fn a_one_shot_ends_where_a_server_would_start_and_tells_when_it_was_interrupted() {
+    let one_shot = || Life::new(Policy { one_shot: true, ..policy() });
+    let mut life = one_shot();
+    life.take([Event::Started, Event::DatabaseReady(vec![work("a")]), Event::Locked(Some(work("a")))]);
+    life.take([Event::Spawned(7), Event::ChildEnded(7, Ending::Code(0)), Event::Verified(Ok(()))]);
+    assert_eq!(life.actions.last(), Some(&Action::Exit(Exit::Success)));
+    assert!(!life.actions.contains(&Action::Spawn(Role::Server)));
+    let mut life = one_shot();
+    life.take([Event::Started, Event::DatabaseReady(vec![work("a")]), Event::Locked(Some(work("a")))]);
+    life.take([Event::Spawned(7), Event::StopAsked(2)]);
+    life.take([Event::ChildEnded(7, Ending::Signal(2)), Event::TreeGone]);
+    assert_eq!(life.actions.last(), Some(&Action::Exit(Exit::Child(130))));
+}
+
+#[test]
 fn signals_reach_a_running_odoo_only_and_never_undo_a_stop() {
     let mut life = Life::new(policy());
     assert_eq!(life.take([Event::Relay(Relayed::Reload)]), [], "nothing runs yet");
     let mut life = Life::serving(policy());
     assert_eq!(life.take([Event::Relay(Relayed::Reload)]), [Action::Forward(7, Relayed::Reload)]);
-    life.take([Event::StopAsked, Event::StopAsked]);
+    life.take([Event::StopAsked(15), Event::StopAsked(15)]);
     assert_eq!(life.take([Event::Relay(Relayed::Reload)]), []);
     assert_eq!(life.take([Event::Relay(Relayed::DumpStacks)]), [Action::Forward(7, Relayed::DumpStacks)]);
 }
@@ -223,7 +239,7 @@ fn the_end_of_an_orphan_changes_nothing() {
 fn events() -> Vec<Event> {
     vec![
         Event::Started,
-        Event::StopAsked,
+        Event::StopAsked(15),
         Event::Relay(Relayed::Reload),
         Event::Relay(Relayed::DumpStacks),
         Event::DatabaseReady(vec![]),
@@ -271,7 +287,7 @@ fn check(before: &Lifecycle, event: &Event, after: &Lifecycle, actions: &[Action
     if after.phase() == Phase::Exited {
         assert!(after.deadline().is_none() && after.child().is_none(), "{}", context());
     }
-    if let Event::StopAsked = event {
+    if let Event::StopAsked(_) = event {
         let going = matches!(after.phase(), Phase::Exited | Phase::Stopping | Phase::Draining)
             || matches!(after.state, State::Starting { stop: true, .. });
         assert!(going, "a stop is answered in every phase: {}", context());
@@ -332,7 +348,7 @@ proptest! {
             life.take([all[choice].clone()]);
         }
         let asked = life.now;
-        life.take([Event::StopAsked]);
+        life.take([Event::StopAsked(15)]);
         if matches!(life.machine.state, State::Starting { .. }) {
             life.take([Event::Spawned(7)]);
         }

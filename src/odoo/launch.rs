@@ -92,24 +92,30 @@ fn refuse(path: &Path, why: &NotExecutable) -> (Exit, Problem) {
     }
 }
 
+/// What makes a run that ends by itself and serves nothing.
+const ONE_SHOT: [&str; 5] = [
+    "--stop-after-init",
+    // With workers Odoo binds its port even for this, and ignores TERM until it is done (`PreforkServer.start`);
+    // threads are interruptible and bind nothing.
+    "--no-http",
+    "--workers=0",
+    "--max-cron-threads=0",
+    // The address space is limited for requests, not for the installation of a large module.
+    "--limit-memory-hard=0",
+];
+
 /// Odoo's arguments for a role. The rendered file has all the rest.
 pub fn arguments(role: &Role, extra: &[String]) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = match role {
         Role::Server => Vec::new(),
-        Role::Init(Work { database, modules }) => [
-            format!("--database={database}"),
-            format!("--init={}", modules.join(",")),
-            "--stop-after-init".to_owned(),
-            // With workers Odoo binds its port even for this, and ignores TERM until it is done
-            // (`PreforkServer.start`); threads are interruptible and bind nothing.
-            "--no-http".to_owned(),
-            "--workers=0".to_owned(),
-            "--max-cron-threads=0".to_owned(),
-            // The address space is limited for requests, not for the installation of a large module.
-            "--limit-memory-hard=0".to_owned(),
-        ]
-        .map(OsString::from)
-        .into(),
+        Role::Init(Work { database, modules }) => {
+            let mut arguments = vec![OsString::from(format!("--database={database}"))];
+            if !modules.is_empty() {
+                arguments.push(format!("--init={}", modules.join(",")).into());
+            }
+            arguments.extend(ONE_SHOT.map(OsString::from));
+            arguments
+        }
     };
     arguments.extend(extra.iter().map(OsString::from));
     arguments

@@ -20,6 +20,8 @@ pub struct Rendered {
 /// Where they were written.
 #[derive(Clone, Debug)]
 pub struct Files {
+    /// The folder of their own.
+    pub folder: PathBuf,
     /// `odoo.conf`.
     pub conf: PathBuf,
     /// The password file, if there is one.
@@ -58,15 +60,15 @@ fn needs_pgpass(text: &str, origin: &Origin) -> bool {
     !matches!(origin, Origin::BaseFile { .. }) && (word || conf::unrepresentable(text).is_some())
 }
 
-/// Writes the files into the first folder that takes them: a folder of our own, mode 0700, files 0600, each written
-/// beside its place and renamed.
+/// Writes the files into a folder `name` of our own (mode 0700, files 0600, each written beside its place and renamed),
+/// made in the first of `folders` that takes it.
 ///
 /// # Errors
 /// No folder takes them; each is named with its reason.
-pub fn write(rendered: &Rendered, folders: &[PathBuf]) -> Result<Files, Problem> {
+pub fn write(rendered: &Rendered, folders: &[PathBuf], name: &str) -> Result<Files, Problem> {
     let mut reasons = Vec::new();
     for folder in folders {
-        match write_into(rendered, folder) {
+        match write_into(rendered, &folder.join(name)) {
             Ok(files) => return Ok(files),
             Err(error) => reasons.push(format!("{}: {error}", folder.display())),
         }
@@ -78,15 +80,12 @@ pub fn write(rendered: &Rendered, folders: &[PathBuf]) -> Result<Files, Problem>
     ))
 }
 
-fn write_into(rendered: &Rendered, parent: &Path) -> io::Result<Files> {
-    // A fixed name, so that a restarted container replaces its file, and `/etc/odoo.conf` can link to it; one per user,
-    // so that another's in a shared /tmp is not in the way.
-    let folder = parent.join(format!("odoo-entrypoint-{}", nix::unistd::geteuid()));
-    match DirBuilder::new().mode(0o700).create(&folder) {
+fn write_into(rendered: &Rendered, folder: &Path) -> io::Result<Files> {
+    match DirBuilder::new().mode(0o700).create(folder) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
         _ => {}
     }
-    let metadata = fs::symlink_metadata(&folder)?;
+    let metadata = fs::symlink_metadata(folder)?;
     // In /tmp anybody could have made it first, as a link or as a folder of theirs.
     if !metadata.is_dir() || metadata.uid() != nix::unistd::geteuid().as_raw() {
         let name = folder.display();
@@ -96,14 +95,24 @@ fn write_into(rendered: &Rendered, parent: &Path) -> io::Result<Files> {
         ));
     }
     if metadata.permissions().mode() & 0o077 != 0 {
-        fs::set_permissions(&folder, fs::Permissions::from_mode(0o700))?;
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
     }
     // The password first: a reader of the new odoo.conf finds it there.
     let pgpass = match &rendered.pgpass {
-        Some(text) => Some(replace(&folder, "pgpass", text)?),
+        Some(text) => Some(replace(folder, "pgpass", text)?),
         None => None,
     };
-    Ok(Files { conf: replace(&folder, "odoo.conf", &rendered.conf)?, pgpass })
+    Ok(Files { folder: folder.to_owned(), conf: replace(folder, "odoo.conf", &rendered.conf)?, pgpass })
+}
+
+impl Files {
+    /// Removes them: they hold secrets, and a start writes them anew. What cannot be removed is no reason to fail.
+    pub fn remove(&self) {
+        for file in [Some(&self.conf), self.pgpass.as_ref()].into_iter().flatten() {
+            let _ = fs::remove_file(file);
+        }
+        let _ = fs::remove_dir(&self.folder);
+    }
 }
 
 fn replace(folder: &Path, name: &str, text: &Secret) -> io::Result<PathBuf> {

@@ -17,8 +17,8 @@ use crate::lifecycle::{Event, Relayed};
 pub enum Incoming {
     /// A child may have ended.
     Child,
-    /// A stop is asked for.
-    Stop,
+    /// A stop is asked for, by this signal.
+    Stop(u8),
     /// For Odoo.
     Relay(Relayed),
     /// `USR2` has no meaning in Odoo and would kill it.
@@ -30,7 +30,8 @@ impl Incoming {
     pub fn of(signal: i32) -> Self {
         match signal {
             SIGCHLD => Incoming::Child,
-            SIGTERM | SIGINT => Incoming::Stop,
+            SIGTERM => Incoming::Stop(15),
+            SIGINT => Incoming::Stop(2),
             SIGHUP => Incoming::Relay(Relayed::Reload),
             SIGQUIT => Incoming::Relay(Relayed::DumpStacks),
             SIGUSR1 => Incoming::Relay(Relayed::CacheStatistics),
@@ -43,7 +44,7 @@ impl Incoming {
     /// The lifecycle's event, if it is one.
     pub fn event(self) -> Option<Event> {
         match self {
-            Incoming::Stop => Some(Event::StopAsked),
+            Incoming::Stop(signal) => Some(Event::StopAsked(signal)),
             Incoming::Relay(signal) => Some(Event::Relay(signal)),
             Incoming::Child | Incoming::Ignored => None,
         }

@@ -77,7 +77,9 @@ impl Resolver<'_> {
             databases,
             wait: wait.unwrap_or(Limit::Once),
             auth_grace: auth_grace.unwrap_or_default(),
-            create_database: create_database.unwrap_or(false) && !init.is_empty(),
+            create_database: create_database.unwrap_or(false)
+                && !init.is_empty()
+                && !self.inputs.args.stop_after_init,
             init,
             policy: Policy {
                 drain_delay: drain_delay.unwrap_or_default(),
@@ -86,6 +88,7 @@ impl Resolver<'_> {
                 restart: restart.unwrap_or(Restart::OnFailure),
                 restart_limit: crashes,
                 restart_window: window,
+                one_shot: self.inputs.args.stop_after_init,
             },
             odoo: Odoo { options: std::mem::take(&mut self.settings), ..odoo },
             warnings: std::mem::take(&mut self.warnings),

@@ -25,6 +25,9 @@ pub const CHECKS: &[Check] = &[
     ("ctrl_c_is_a_stop", ctrl_c_is_a_stop),
     ("without_http_it_is_ready_when_odoo_runs", without_http_it_is_ready_when_odoo_runs),
     ("arguments_of_odoo_are_understood", arguments_of_odoo_are_understood),
+    ("a_one_shot_installs_beside_a_server", a_one_shot_installs_beside_a_server),
+    ("a_one_shot_creates_no_database_and_tells_failures", a_one_shot_creates_no_database_and_tells_failures),
+    ("a_shell_has_the_rendered_configuration", a_shell_has_the_rendered_configuration),
     ("other_programs_run_as_they_are", other_programs_run_as_they_are),
     ("odoos_own_version", odoos_own_version),
 ];
@@ -220,6 +223,49 @@ fn arguments_of_odoo_are_understood(test: &Test) {
     assert!(arguments.contains("--dev=xml") && !arguments.contains(&password), "{arguments}");
     process.signal(Signal::SIGTERM);
     assert_eq!(process.wait_code(SOON), 0);
+}
+
+/// As `docker exec` runs it: no listener, no port, and the server's files stay as they are.
+fn a_one_shot_installs_beside_a_server(test: &Test) {
+    let product = Product::installed(test, &Odoo::Double);
+    let own = crate::harness::addons::Addon::new("own_module").write(test, "addons");
+    let process = product.launch().env("ODOO_ADDONS_PATH", &own).start();
+    product.wait_ready(&process);
+    let rendered = product.rendered_folder().join("odoo.conf");
+    let before = std::fs::read_to_string(&rendered).unwrap();
+    let one_shot = || product.launch().env("ODOO_ADDONS_PATH", &own).args(["odoo", "--stop-after-init"]);
+    one_shot().args(["-i", "own_module"]).run().expect_code(0);
+    assert_eq!(product.site.module_state("own_module").as_deref(), Some("installed"));
+    assert_eq!(std::fs::read_to_string(&rendered).unwrap(), before);
+    assert_eq!(std::fs::read_dir(&product.runtime).unwrap().count(), 1, "its own folder is gone");
+    assert_eq!(product.status("/readyz"), 200);
+
+    let interrupted = one_shot().env("DOUBLE_BOOT_DELAY", "600").start();
+    until_true("it runs", SOON, || !interrupted.descendants().is_empty());
+    interrupted.signal(Signal::SIGTERM);
+    assert_eq!(interrupted.wait_code(SOON), 143);
+    process.signal(Signal::SIGTERM);
+    assert_eq!(process.wait_code(SOON), 0);
+}
+
+fn a_one_shot_creates_no_database_and_tells_failures(test: &Test) {
+    let product = Product::installed(test, &Odoo::Double);
+    let role = &product.site.role.name;
+    product.site.cluster.sql("postgres", &format!("ALTER ROLE {role} CREATEDB"));
+    let one_shot = || product.launch().args(["odoo", "--stop-after-init", "-i", "no_such_module"]);
+    let missing = one_shot().env("DB", "never_made").env("ENTRYPOINT_AUTH_GRACE", "0").run();
+    missing.expect_code(69);
+    assert!(!product.site.cluster.database_exists("never_made"));
+    one_shot().run().expect_code(80);
+}
+
+fn a_shell_has_the_rendered_configuration(test: &Test) {
+    let product = Product::installed(test, &Odoo::Double);
+    let name = product.site.database.name.clone();
+    let shell = product.launch().args(["odoo", "shell", "-d", &name]).stdin("print('hello')\n").run();
+    shell.expect_code(0);
+    assert!(shell.stdout.contains("hello"), "{}", shell.stdout);
+    product.assert_nothing_left();
 }
 
 fn other_programs_run_as_they_are(test: &Test) {
