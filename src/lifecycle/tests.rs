@@ -1,3 +1,5 @@
+#![allow(clippy::unchecked_time_subtraction, reason = "a clock that goes backwards is a test that fails")]
+
 use std::time::Duration;
 
 use proptest::prelude::*;
