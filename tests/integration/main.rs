@@ -4,6 +4,7 @@
 //! the real Odoo) and because a skipped test has to say why.
 
 mod contract;
+mod doubles;
 // A helper that no suite uses at the moment is no defect of the product.
 #[allow(dead_code)]
 mod harness;
@@ -23,6 +24,7 @@ fn main() -> ExitCode {
     let world = World::new();
     let mut trials = Vec::new();
     trials.extend(contract::trials(&world));
+    trials.extend(doubles::trials(&world));
 
     let conclusion = libtest_mimic::run(&arguments, trials);
     world.report_skipped();

@@ -307,7 +307,8 @@ class _Loader:
         environment = Environment(self.cursor)
         if new and info.get("pre_init_hook"):
             getattr(python, info["pre_init_hook"])(environment)
-        _registry.info("module %s: creating or updating database tables", name)
+        if addons.has_models(name):
+            _registry.info("module %s: creating or updating database tables", name)
         # A row that is really locked until this module's commit.
         self.cursor.execute("UPDATE ir_module_module SET write_date = now() WHERE name = %s", (name,))
         journal.delay("MODULE_DELAY")

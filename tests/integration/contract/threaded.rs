@@ -89,6 +89,10 @@ fn check_log(text: &str, database: &str, pid: i32) {
         if line.contains("Exception during request handling") || line.contains("odoo.http: ") {
             break;
         }
+        if line.starts_with("Warn: ") {
+            // A library of Odoo's that writes to stderr by itself when it misses its fonts.
+            continue;
+        }
         let parsed = log::parse(line).unwrap_or_else(|| panic!("not a record: {line}"));
         assert_eq!(parsed.pid, pid.to_string(), "{line}");
         assert_eq!(parsed.message.ends_with(' '), parsed.logger != "werkzeug", "{line:?}");
