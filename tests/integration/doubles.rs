@@ -66,6 +66,8 @@ fn hangs(test: &Test) {
             let journal = Journal::new(test);
             let process = launch(&site, &journal).env("DOUBLE_HANG", how).start();
             journal.wait("hang", |fact| fact["pid"] == process.pid());
+            // A worker's fork is deaf to what asks it to stop until it has handlers of its own.
+            until_true("the workers are up", SOON, || journal.count("worker") == workers);
             if how == "http" {
                 // TERM still ends it, apart from the request that never does.
                 process.signal(Signal::SIGTERM);

@@ -50,7 +50,7 @@ def serve(client, address):
             if request is None:
                 return
             start = time.time()
-            while journal.Hang.http:
+            while journal.Hang.http():
                 time.sleep(3600)
             status, headers, body = answer(request)
             journal.note("request", path=request.path, status=status)

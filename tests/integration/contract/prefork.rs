@@ -28,7 +28,10 @@ struct Family {
     forks: BTreeSet<i32>,
 }
 
+/// A fork counts from when it has given up the master's handlers: an INT before that, which is how it is asked to stop,
+/// would be lost in them, and the master would wait for it up to limit_time_real.
 fn family(master: &Process) -> Family {
+    let settled = |child: &procfs::Process| !procfs::has_in_mask(child.pid, "SigCgt", Signal::SIGTERM);
     let (evented, forks): (Vec<_>, Vec<_>) = master
         .descendants()
         .into_iter()
@@ -37,7 +40,7 @@ fn family(master: &Process) -> Family {
         evented: evented.first().map(|child| child.pid),
         forks: forks
             .into_iter()
-            .filter(|child| child.parent == master.pid())
+            .filter(|child| child.parent == master.pid() && settled(child))
             .map(|child| child.pid)
             .collect(),
     }
