@@ -1,4 +1,5 @@
-//! The misbehaviour that the double can be asked for: the tests of the supervisor are worth what this is worth.
+//! The misbehaviour that the double can be asked for: the tests of the supervisor are worth what this is
+//! worth.
 
 use crate::harness::addons::Addon;
 use crate::harness::odoo::{Journal, Odoo, Site};
@@ -11,8 +12,10 @@ use std::os::unix::process::ExitStatusExt;
 use std::sync::Arc;
 use std::time::Duration;
 
+type Check = fn(&Test);
+
 pub fn trials(world: &Arc<World>) -> Vec<Trial> {
-    let checks: [(&str, fn(&Test)); 6] = [
+    let checks: &[(&str, Check)] = &[
         ("crashes_where_it_is_told_to", crashes_where_it_is_told_to),
         ("crashes_only_so_often", crashes_only_so_often),
         ("hangs", hangs),
@@ -20,7 +23,7 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
         ("leaves_orphans", leaves_orphans),
         ("writes_much_and_answers_slowly", writes_much_and_answers_slowly),
     ];
-    let trials = checks.into_iter();
+    let trials = checks.iter();
     trials.map(|(name, check)| world.trial(format!("double::{name}"), Limit::Double, check)).collect()
 }
 

@@ -51,7 +51,8 @@ def _server(arguments, evented):
 
     from .config import config
 
-    # The environment's USER and its likes come first, the uid's name after them; an unknown uid without them is an error.
+    # The environment's USER and its likes come first, the uid's name after them; an unknown uid without
+    # them is an error.
     if getpass.getuser() == "root":
         sys.stderr.write("Running as user 'root' is a security risk.\n")
     config.parser.prog = os.path.basename(sys.argv[0]) + " server"

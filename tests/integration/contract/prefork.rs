@@ -28,8 +28,8 @@ struct Family {
     forks: BTreeSet<i32>,
 }
 
-/// A fork counts from when it has given up the master's handlers: an INT before that, which is how it is asked to stop,
-/// would be lost in them, and the master would wait for it up to limit_time_real.
+/// A fork counts from when it has given up the master's handlers: an INT before that, which is how it is
+/// asked to stop, would be lost in them, and the master would wait for it up to limit_time_real.
 fn family(master: &Process) -> Family {
     let settled = |child: &procfs::Process| !procfs::has_in_mask(child.pid, "SigCgt", Signal::SIGTERM);
     let (evented, forks): (Vec<_>, Vec<_>) = master

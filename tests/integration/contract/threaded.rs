@@ -184,7 +184,8 @@ fn threaded_preload_blocks_requests(test: &Test, odoo: &Odoo) {
     site.addon(&Addon::new("slow_module").with_slow_hook(100));
     let process = site.launch().args(["-i", "slow_module"]).start();
     process.wait_log("hook runs", 2 * SOON);
-    // The port is open before the load. What needs no database is answered, all else waits for the load's end.
+    // The port is open before the load. What needs no database is answered, all else waits for the load's
+    // end.
     assert_eq!(pages::answer(&site, pages::STATIC).0, 200);
     let health = http::get(site.http_port, "/web/health", A_WHILE);
     assert_eq!(health.expect_err("no answer").kind(), ErrorKind::TimedOut);

@@ -29,7 +29,8 @@ fn state(site: &Site, module: &str) -> String {
 
 fn install_update_and_vanish(test: &Test, odoo: &Odoo) {
     let mut site = test.site(odoo);
-    let model = "from odoo import fields, models\n\n\nclass Thing(models.Model):\n    _name = 'mod_a.thing'\n    \
+    let model = "from odoo import fields, models\n\n\n\
+                 class Thing(models.Model):\n    _name = 'mod_a.thing'\n    \
                  _description = 'Thing'\n\n    name = fields.Char()\n";
     let addon = Addon::new("mod_a").python(model);
     let addon = addon.manifest("data", "['data.xml']").file("data.xml", "<odoo/>\n");
@@ -56,7 +57,8 @@ fn install_update_and_vanish(test: &Test, odoo: &Odoo) {
         "SELECT d.name FROM ir_module_module_dependency d JOIN ir_module_module m ON m.id = d.module_id";
     assert_eq!(site.database.value(&format!("{needs} WHERE m.name = 'mod_a'")).as_deref(), Some("base"));
 
-    let script = "def migrate(cr, version):\n    cr.execute(\"UPDATE res_users SET login = %s WHERE login = 'admin'\", (version,))\n";
+    let script = "def migrate(cr, version):\n    \
+                  cr.execute(\"UPDATE res_users SET login = %s WHERE login = 'admin'\", (version,))\n";
     site.addon(&addon.version("18.0.1.1.0").file("migrations/18.0.1.1.0/pre-rename.py", script));
     let run = site.one_shot(&["-u", "mod_a"]).run_within(RUN);
     run.expect_code(0);
@@ -110,8 +112,8 @@ fn broken_data_exits_255(test: &Test, odoo: &Odoo) {
     log::expect(&run.stderr, "CRITICAL", "odoo.service.server", &text);
     assert!(run.stderr.contains("ParseError: while parsing "), "{}", run.stderr);
     assert_eq!(state(&site, "mod_c"), "uninstalled");
-    // One transaction a module; but the new state of a module is committed with the next module, so the last one that
-    // went well is reset with those that did not.
+    // One transaction a module; but the new state of a module is committed with the next module, so the last
+    // one that went well is reset with those that did not.
     assert_eq!(
         (state(&site, "mod_a").as_str(), state(&site, "mod_b").as_str()),
         ("installed", "uninstalled")
@@ -172,11 +174,11 @@ fn a_killed_install_leaves_its_states(test: &Test, odoo: &Odoo) {
 }
 
 fn a_held_lock_fails_the_update(test: &Test, odoo: &Odoo) {
-    let mut site = test.site(odoo);
+    let site = test.site(odoo);
     let mut holder = site.cluster.connect(&site.database.name);
     let mut transaction = holder.transaction().expect("a transaction");
-    // One row that the update has to write. (Were it the whole table, the reset of the states, which has no time limit,
-    // would wait for it as well.)
+    // One row that the update has to write. (Were it the whole table, the reset of the states, which has no
+    // time limit, would wait for it as well.)
     let lock = "SELECT 1 FROM ir_module_module WHERE name = 'bus' FOR UPDATE";
     transaction.batch_execute(lock).expect("the lock");
     let run = site.one_shot(&["-u", "bus"]).run_within(RUN);
@@ -216,9 +218,11 @@ fn tables_that_others_read(test: &Test, odoo: &Odoo) {
             site.database.value(&format!("{query} AND table_name = '{table}' AND column_name = '{column}'"));
         assert_eq!(found.as_deref(), Some(kind), "{table}.{column}");
     }
-    let states = "SELECT string_agg(DISTINCT state, ',' ORDER BY state) FROM ir_module_module WHERE state LIKE '%installed'";
+    let states = "SELECT string_agg(DISTINCT state, ',' ORDER BY state) FROM ir_module_module \
+                  WHERE state LIKE '%installed'";
     assert_eq!(site.database.value(states).as_deref(), Some("installed,uninstalled"));
-    let base = "SELECT latest_version LIKE '18.0.%' FROM ir_module_module WHERE name = 'base' AND state = 'installed'";
+    let base = "SELECT latest_version LIKE '18.0.%' FROM ir_module_module \
+                WHERE name = 'base' AND state = 'installed'";
     assert_eq!(site.database.value(base).as_deref(), Some("t"));
     let key = "SELECT count(*) FROM ir_config_parameter WHERE key = 'database.uuid'";
     assert_eq!(site.database.value(key).as_deref(), Some("1"));
