@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 
 /// How long a test waits for a fact that has to come true. Generous: two cores may be shared by many
 /// processes, and a fact that is never waited for longer than needed costs nothing.
-pub const SOON: Duration = Duration::from_secs(30);
+pub const SOON: Duration = Duration::from_secs(60);
 
 /// Asks `fact` every few milliseconds until it answers `Some`; panics with `what` after `deadline`.
 pub fn until<T>(what: &str, deadline: Duration, mut fact: impl FnMut() -> Option<T>) -> T {

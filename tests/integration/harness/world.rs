@@ -54,7 +54,7 @@ pub struct World {
     keeper: Mutex<Option<Keeper>>,
     base: PathBuf,
     cluster: OnceLock<Arc<Cluster>>,
-    templates: Mutex<HashMap<&'static str, Arc<OnceLock<String>>>>,
+    once: Mutex<HashMap<&'static str, Arc<OnceLock<String>>>>,
     double: OnceLock<PathBuf>,
     product: OnceLock<PathBuf>,
     real_places: (Mutex<u32>, Condvar),
@@ -80,7 +80,7 @@ impl World {
             keeper: Mutex::new(Some(keeper)),
             base,
             cluster: OnceLock::new(),
-            templates: Mutex::default(),
+            once: Mutex::default(),
             double: OnceLock::new(),
             product: OnceLock::new(),
             real_places: (Mutex::new(REAL_AT_ONCE), Condvar::new()),
@@ -125,9 +125,9 @@ impl World {
         })
     }
 
-    /// The name of the template database `key`; the first caller makes it, the others wait for that.
-    pub fn template(&self, key: &'static str, make: impl FnOnce() -> String) -> String {
-        let cell = Arc::clone(self.templates.lock().expect("templates").entry(key).or_default());
+    /// Something that is made once in a run: by the first caller, while the others wait for it.
+    pub fn once(&self, key: &'static str, make: impl FnOnce() -> String) -> String {
+        let cell = Arc::clone(self.once.lock().expect("what is made once").entry(key).or_default());
         cell.get_or_init(make).clone()
     }
 
