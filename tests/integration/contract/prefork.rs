@@ -55,6 +55,10 @@ fn wait_family(master: &Process, forks: usize) -> Family {
     })
 }
 
+fn evented_answers(site: &Site) -> bool {
+    http::get(site.gevent_port, "/websocket/health", SOON).is_ok_and(|answer| answer.status == 200)
+}
+
 /// Two HTTP workers and a cron worker.
 fn serve(site: &mut Site) -> Process {
     site.conf.set("workers", 2).set("max_cron_threads", 1);
@@ -72,9 +76,7 @@ fn prefork_tends_its_processes(test: &Test, odoo: &Odoo) {
     assert!(!caught(Signal::SIGUSR2));
 
     // The evented child has a port of its own; its first request loads a registry there.
-    let evented =
-        || http::get(site.gevent_port, "/websocket/health", SOON).is_ok_and(|answer| answer.status == 200);
-    until_true("the evented port answers", 2 * SOON, evented);
+    until_true("the evented port answers", 2 * SOON, || evented_answers(&site));
     let text = process.stderr();
     log::expect(&text, "INFO", "odoo.service.server", "HTTP service (werkzeug) running on 127.0.0.1:");
     log::expect(&text, "INFO", "odoo.service.server", "Worker WorkerHTTP (");
@@ -156,9 +158,8 @@ fn prefork_workers_leave_with_their_master(test: &Test, odoo: &Odoo) {
     let mut site = test.site(odoo);
     site.conf.set("workers", 2);
     let process = site.serve(&[]);
-    until_true("the evented child listens", 2 * SOON, || {
-        TcpStream::connect(("127.0.0.1", site.gevent_port)).is_ok()
-    });
+    // It notes who its parent is when its loop first runs: one that loses its parent before that stays for ever.
+    until_true("the evented child's loop runs", 2 * SOON, || evented_answers(&site));
     let family = wait_family(&process, 2);
     process.signal(Signal::SIGKILL);
     process.wait_exit(SOON);

@@ -70,10 +70,11 @@ fn threaded_serves_and_stops(test: &Test, odoo: &Odoo) {
 
     check_log(&process.stderr(), &site.database.name, process.pid());
     let mark = process.mark();
-    process.signal(Signal::SIGQUIT);
-    process.wait_log_after(mark, "# Thread:", SOON);
+    // In this order: Python's stderr takes no line from a handler that interrupts another one's long output.
     process.signal(Signal::SIGUSR1);
     process.wait_log_after(mark, "odoo.tools.cache: ", SOON);
+    process.signal(Signal::SIGQUIT);
+    process.wait_log_after(mark, "# Thread:", SOON);
     assert_eq!(pages::answer(&site, "/websocket/health").0, 200);
 
     process.signal(Signal::SIGTERM);

@@ -58,10 +58,8 @@ impl Addon {
 
     /// A data file that refers to a model which does not exist: the load fails with a `ParseError`.
     pub fn with_broken_data(self) -> Self {
-        self.manifest("data", "['data.xml']").file(
-            "data.xml",
-            "<odoo><record id=\"broken\" model=\"no.such.model\"><field name=\"name\">x</field></record></odoo>\n",
-        )
+        self.manifest("data", "['data.xml']")
+            .file("data.xml", "<odoo><record id=\"broken\" model=\"no.such.model\"/></odoo>\n")
     }
 
     /// A hook that keeps the module's transaction open for `seconds` once it is being installed. It says so
