@@ -158,7 +158,7 @@ fn prefork_workers_leave_with_their_master(test: &Test, odoo: &Odoo) {
     let mut site = test.site(odoo);
     site.conf.set("workers", 2);
     let process = site.serve(&[]);
-    // It notes who its parent is when its loop first runs: one that loses its parent before that stays for ever.
+    // It notes its parent when its loop first runs: one that loses its parent before that stays for ever.
     until_true("the evented child's loop runs", 2 * SOON, || evented_answers(&site));
     let family = wait_family(&process, 2);
     process.signal(Signal::SIGKILL);
