@@ -26,6 +26,7 @@ use std::time::{Duration, Instant, SystemTime};
 use std::{env, fs, thread};
 
 use harness::postgres::{Cluster, Database, Role, StopMode};
+use harness::world::RUN_MARK;
 use harness::{World, http, keeper, ports, program_uid, until};
 
 /// Set for the stand-in: the file into which it writes when it was started.
@@ -67,6 +68,7 @@ struct Bench {
     folder: PathBuf,
     product: PathBuf,
     bin: PathBuf,
+    world: PathBuf,
 }
 
 /// Which entrypoint.
@@ -80,8 +82,9 @@ struct Running(Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
-        harness::procfs::kill(-(self.0.id().cast_signed()));
-        for child in harness::procfs::descendants(self.0.id().cast_signed()) {
+        // What it started first: once it is gone nobody knows them.
+        let pid = i32::try_from(self.0.id()).expect("a process id");
+        for child in harness::procfs::descendants(pid) {
             harness::procfs::kill(child.pid);
         }
         let _ = self.0.kill();
@@ -116,7 +119,7 @@ impl Bench {
             fs::create_dir(folder.join(name)).unwrap();
             nix::unistd::chown(&folder.join(name), Some(program_uid().into()), None).unwrap();
         }
-        Bench { _database: database, role, cluster, folder, product, bin }
+        Bench { _database: database, role, cluster, folder, product, bin, world: world.base().to_owned() }
     }
 
     fn start(&self, kind: Kind, note: &Path, probes: u16) -> (Running, Duration) {
@@ -133,6 +136,7 @@ impl Bench {
             .env("USER", &self.role.name)
             .env("PASSWORD", &self.role.password)
             .env(NOTE, note)
+            .env(RUN_MARK, &self.world)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())

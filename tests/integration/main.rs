@@ -1,7 +1,7 @@
 //! The black-box suite: everything here looks at processes, sockets, files and a database from outside.
 //!
-//! One binary without libtest's harness, because the trials are collected at run time (the same contract for the double and for
-//! the real Odoo) and because a skipped test has to say why.
+//! One binary without libtest's harness, because the trials are collected at run time (the same contract for
+//! the double and for the real Odoo) and because a skipped test has to say why.
 
 #![allow(
     clippy::disallowed_methods,
@@ -14,6 +14,7 @@
 )]
 
 mod contract;
+mod doubles;
 // A helper that no suite uses at the moment is no defect of the product.
 #[allow(dead_code)]
 mod harness;
@@ -28,12 +29,14 @@ fn main() -> ExitCode {
         return code;
     }
     let mut arguments = Arguments::from_args();
-    // Nearly all of a test's time is spent waiting for another process, so there may be more of them than cores.
+    // Nearly all of a test's time is spent waiting for another process, so there may be more of them than
+    // cores.
     arguments.test_threads.get_or_insert(4 * std::thread::available_parallelism().map_or(2, usize::from));
 
     let world = World::new();
     let mut trials = Vec::new();
     trials.extend(contract::trials(&world));
+    trials.extend(doubles::trials(&world));
     trials.extend(serve::trials(&world));
 
     let conclusion = libtest_mimic::run(&arguments, trials);

@@ -90,6 +90,19 @@ def load_python(name):
     return module
 
 
+def has_models(name):
+    """Whether the module declares any; a guess from its files, which is enough for a log line."""
+    path = path_of(name)
+    if os.path.dirname(path) == OWN_ADDONS:
+        return True
+    files = [os.path.join(root, file) for root, _, files in os.walk(path) for file in files if file.endswith(".py")]
+    for file in files:
+        with open(file, encoding="utf-8") as text:
+            if "models." in text.read():
+                return True
+    return False
+
+
 def migrations(name, installed, stage):
     """The scripts of `stage` (pre, post, end) between the installed version and the one on disk."""
     key = lambda version: [int(part) for part in re.findall(r"\d+", version)]

@@ -51,7 +51,8 @@ def _server(arguments, evented):
 
     from .config import config
 
-    # The environment's USER and its likes come first, the uid's name after them; an unknown uid without them is an error.
+    # The environment's USER and its likes come first, the uid's name after them; an unknown uid without
+    # them is an error.
     if getpass.getuser() == "root":
         sys.stderr.write("Running as user 'root' is a security risk.\n")
     config.parser.prog = os.path.basename(sys.argv[0]) + " server"
@@ -106,9 +107,10 @@ def _report(config):
     logger.info("Odoo version %s", "18.0")
     if os.path.isfile(config.rcfile):
         logger.info("Using configuration file at %s", config.rcfile)
-    for path in config.addons_paths:
-        if not os.path.exists(path):
-            logger.warning("addons path does not exist: %s", path)
+    try:
+        os.makedirs(os.path.join(config["data_dir"], "addons", addons.SERIES), 0o500, exist_ok=True)
+    except OSError:
+        logger.debug("Failed to create addons data dir")
     logger.info("addons paths: %s", addons.roots())
     host = config["db_host"] or os.environ.get("PGHOST", "default")
     port = config["db_port"] or os.environ.get("PGPORT", "default")

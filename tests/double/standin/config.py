@@ -1,7 +1,7 @@
 """Flags and configuration file: Python's optparse and RawConfigParser, used as Odoo 18 uses them.
 
-Kept on purpose: the file is read twice and never reset, unknown keys are kept, only the four spellings True/true/False/false are
-booleans, casts of file values fail with a traceback and those of flags with a usage error.
+Kept on purpose: the file is read twice and never reset, unknown keys are kept, only the four spellings
+True/true/False/false are booleans, casts of file values fail with a traceback and those of flags with a usage error.
 """
 
 import configparser

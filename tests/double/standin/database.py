@@ -4,6 +4,7 @@ import logging
 import os
 
 import psycopg2
+import psycopg2.extensions
 from psycopg2 import errors
 
 from .config import config
@@ -15,6 +16,17 @@ class DatabaseExists(Exception):
     pass
 
 
+class Cursor(psycopg2.extensions.cursor):
+    """Says which query failed."""
+
+    def execute(self, query, values=None):
+        try:
+            super().execute(query, values)
+        except psycopg2.Error as error:
+            _logger.error("bad query: %s\nERROR: %s", self.query or query, error)
+            raise
+
+
 def connect(name):
     """A connection as Odoo makes it: what is not configured is left to libpq and its PG* variables."""
     app = os.environ.get("ODOO_PGAPPNAME", "odoo-{pid}").replace("{pid}", str(os.getpid()))[:63]
@@ -23,7 +35,7 @@ def connect(name):
         if config[theirs]:
             settings[ours] = config[theirs]
     try:
-        connection = psycopg2.connect(**settings)
+        connection = psycopg2.connect(cursor_factory=Cursor, **settings)
     except psycopg2.Error:
         _logger.info("Connection to the database failed")
         raise

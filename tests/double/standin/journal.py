@@ -60,25 +60,31 @@ def _end(how):
 
 
 class Hang:
-    """What `DOUBLE_HANG` asks for; `http` is looked at before each answer, `main` by the main loop."""
+    """What `DOUBLE_HANG` asks for; requests are looked at before each answer, `main` by the main loop."""
 
-    http = False
+    # A moment and not a switch: workers are forks, and nothing reaches them later.
+    http_from = None
     main = False
 
     @classmethod
     def arm(cls):
         how, _, after = os.environ.get("DOUBLE_HANG", "").partition(":")
         if how in ("http", "main") and _is_early_start("HANG"):
+            cls.http_from = time.monotonic() + float(after or 0)
 
             def hang():
                 note("hang", how=how)
-                cls.http = True
                 if how == "main":
                     cls.main = True
-                    # The main thread is where Python runs signal handlers: it has to leave its sleep first.
+                    # The main thread may sleep: signals are what wakes it.
                     os.kill(os.getpid(), signal.SIGCHLD)
 
             _later(float(after or 0), hang)
+
+    @classmethod
+    def http(cls):
+        """Whether requests are not answered any more."""
+        return cls.http_from is not None and time.monotonic() >= cls.http_from
 
     @classmethod
     def stand_still(cls):

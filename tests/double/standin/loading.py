@@ -183,7 +183,8 @@ class _Loader:
             if name in known:
                 continue
             self.cursor.execute(
-                "INSERT INTO ir_module_module (name, state, author, website, license, shortdesc, auto_install, application)"
+                "INSERT INTO ir_module_module"
+                " (name, state, author, website, license, shortdesc, auto_install, application)"
                 " VALUES (%s, %s, %s, %s, %s, jsonb_build_object('en_US', %s::text), %s, %s) RETURNING id",
                 (name, "uninstalled" if info["installable"] else "uninstallable", info["author"], info["website"],
                  info["license"], info["name"], bool(info["auto_install"]), info["application"]),
@@ -195,7 +196,7 @@ class _Loader:
                 )
 
     def _plan(self):
-        """Marks what the flags ask for. Unknown names are a warning, names of modules that are not installed nothing."""
+        """Marks what the flags ask for. Unknown names are a warning, those of modules not installed nothing."""
         _loading.info("updating modules list")
         self._update_list()
         asked = {name for name in [*config["init"], *config["update"]] if name != "all"}
@@ -307,7 +308,8 @@ class _Loader:
         environment = Environment(self.cursor)
         if new and info.get("pre_init_hook"):
             getattr(python, info["pre_init_hook"])(environment)
-        _registry.info("module %s: creating or updating database tables", name)
+        if addons.has_models(name):
+            _registry.info("module %s: creating or updating database tables", name)
         # A row that is really locked until this module's commit.
         self.cursor.execute("UPDATE ir_module_module SET write_date = now() WHERE name = %s", (name,))
         journal.delay("MODULE_DELAY")

@@ -90,8 +90,8 @@ class Listener:
                     except OSError:
                         continue
                     client.setblocking(True)
-                    # Not a daemon: the interpreter waits for it at its end.
-                    threading.Thread(target=web.serve, args=(client, address), name="odoo.service.http.request").start()
+                    # Not a daemon, whatever this thread is: the interpreter waits for it at its end.
+                    threading.Thread(target=web.serve, args=(client, address), daemon=False).start()
         finally:
             self.socket.close()
             self.stopped.set()
@@ -165,7 +165,7 @@ class ThreadedServer:
         try:
             while not self.signals:
                 journal.Hang.stand_still()
-                time.sleep(1 if journal.seconds("HANG") or "DOUBLE_HANG" in os.environ else 60)
+                time.sleep(1 if "DOUBLE_HANG" in os.environ else 60)
         except KeyboardInterrupt:
             pass
         self._stop()

@@ -14,7 +14,7 @@ from .logs import for_database
 
 _access = logging.getLogger("werkzeug")
 _http = logging.getLogger("odoo.http")
-REASONS = {200: "OK", 302: "FOUND", 303: "SEE OTHER", 400: "BAD REQUEST", 404: "NOT FOUND", 500: "INTERNAL SERVER ERROR"}
+REASONS = {200: "OK", 302: "FOUND", 303: "SEE OTHER", 404: "NOT FOUND", 500: "INTERNAL SERVER ERROR"}
 
 
 class Request:
@@ -50,7 +50,7 @@ def serve(client, address):
             if request is None:
                 return
             start = time.time()
-            while journal.Hang.http:
+            while journal.Hang.http():
                 time.sleep(3600)
             status, headers, body = answer(request)
             journal.note("request", path=request.path, status=status)

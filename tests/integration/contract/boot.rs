@@ -87,7 +87,8 @@ fn a_missing_database_is_created(test: &Test, odoo: &Odoo) {
     assert!(!cluster.database_exists(&missing));
 
     cluster.sql("postgres", &format!("ALTER ROLE {} CREATEDB", site.role.name));
-    let process = site.one_shot(&[]).start();
+    // The delay gives the double, which installs `base` in no time, a moment to be killed in.
+    let process = site.one_shot(&[]).env("DOUBLE_MODULE_DELAY", "20").start();
     process.wait_log("init db", SOON);
     assert!(cluster.database_exists(&missing));
     // Nothing is committed before `base` is: killed here it stays an empty database for ever.

@@ -84,8 +84,8 @@ fn a_missing_rc_file_is_ignored(test: &Test, odoo: &Odoo) {
 }
 
 fn values_are_taken_literally(test: &Test, odoo: &Odoo) {
-    let text = "# a comment\n[options]\nDB_User = a#b;c%d=\"e\" ; f\ndb_host : None\ndb_port = 0x10\nno_such_key = 1\n\
-                [another]\nkey = value\n";
+    let text = "# a comment\n[options]\nDB_User = a#b;c%d=\"e\" ; f\ndb_host : None\ndb_port = 0x10\n\
+                no_such_key = 1\n[another]\nkey = value\n";
     let run = report(test, odoo).env("ODOO_RC", test.write("odoo.conf", text)).run();
     assert_eq!(connection(&run), "a#b;c%d=\"e\" ; f@None:16");
 

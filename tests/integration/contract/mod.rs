@@ -1,7 +1,8 @@
-//! The contract of Odoo 18 that the product relies on, checked against the double and against real Odoo alike.
+//! The contract of Odoo 18 that the product relies on, checked against the double and against real Odoo
+//! alike.
 //!
-//! A check that fails for real Odoo means that the product stands on a wrong belief; one that fails for the double means that all
-//! tests which use it prove nothing.
+//! A check that fails for real Odoo means that the product stands on a wrong belief; one that fails for the
+//! double means that all tests which use it prove nothing.
 
 mod boot;
 mod configuration;
@@ -20,7 +21,8 @@ use std::time::Duration;
 /// One statement about Odoo.
 type Check = (&'static str, fn(&Test, &Odoo));
 
-/// Long enough that an Odoo which is going to answer, or to end, has done it; only for facts that must *not* come true.
+/// Long enough that an Odoo which is going to answer, or to end, has done it; only for facts that must *not*
+/// come true.
 const A_WHILE: Duration = Duration::from_millis(1500);
 
 /// Every check twice: with the double, and with real Odoo where there is one.

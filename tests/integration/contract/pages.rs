@@ -1,7 +1,7 @@
 //! What pages and health addresses answer in each state.
 
 use super::Check;
-use crate::harness::http::{self, Response};
+use crate::harness::http::Response;
 use crate::harness::odoo::{Odoo, Site};
 use crate::harness::process::Process;
 use crate::harness::relay::Relay;
@@ -129,13 +129,9 @@ fn a_missing_addons_dir_is_500(test: &Test, odoo: &Odoo) {
     let mut site = Site::empty(test, odoo, test.cluster());
     let own = odoo.addons().map_or_else(String::new, |path| format!("{},", path.display()));
     site.conf.set("addons_path", format!("{own}/nonexistent")).remove("db_name");
-    let process = start(&site, &[]);
-    process.wait_log("addons path does not exist: /nonexistent", SOON);
+    // It starts without a word.
+    let _process = start(&site, &[]);
     for path in ["/web/health", "/web", STATIC] {
         assert_eq!(answer(&site, path).0, 500, "{path}");
     }
-    // Nor does it answer a request without a Host header when all is well.
-    let response =
-        http::request(site.http_port, "GET /web/health HTTP/1.0\r\n\r\n", SOON).expect("an answer");
-    assert_eq!(response.status, 500);
 }

@@ -28,7 +28,10 @@ struct Family {
     forks: BTreeSet<i32>,
 }
 
+/// A fork counts from when it has given up the master's handlers: an INT before that, which is how it is
+/// asked to stop, would be lost in them, and the master would wait for it up to limit_time_real.
 fn family(master: &Process) -> Family {
+    let settled = |child: &procfs::Process| !procfs::has_in_mask(child.pid, "SigCgt", Signal::SIGTERM);
     let (evented, forks): (Vec<_>, Vec<_>) = master
         .descendants()
         .into_iter()
@@ -37,7 +40,7 @@ fn family(master: &Process) -> Family {
         evented: evented.first().map(|child| child.pid),
         forks: forks
             .into_iter()
-            .filter(|child| child.parent == master.pid())
+            .filter(|child| child.parent == master.pid() && settled(child))
             .map(|child| child.pid)
             .collect(),
     }
@@ -50,6 +53,10 @@ fn wait_family(master: &Process, forks: usize) -> Family {
         let family = family(master);
         (family.evented.is_some() && family.forks.len() == forks).then_some(family)
     })
+}
+
+fn evented_answers(site: &Site) -> bool {
+    http::get(site.gevent_port, "/websocket/health", SOON).is_ok_and(|answer| answer.status == 200)
 }
 
 /// Two HTTP workers and a cron worker.
@@ -69,9 +76,7 @@ fn prefork_tends_its_processes(test: &Test, odoo: &Odoo) {
     assert!(!caught(Signal::SIGUSR2));
 
     // The evented child has a port of its own; its first request loads a registry there.
-    let evented =
-        || http::get(site.gevent_port, "/websocket/health", SOON).is_ok_and(|answer| answer.status == 200);
-    until_true("the evented port answers", 2 * SOON, evented);
+    until_true("the evented port answers", 2 * SOON, || evented_answers(&site));
     let text = process.stderr();
     log::expect(&text, "INFO", "odoo.service.server", "HTTP service (werkzeug) running on 127.0.0.1:");
     log::expect(&text, "INFO", "odoo.service.server", "Worker WorkerHTTP (");
@@ -153,9 +158,8 @@ fn prefork_workers_leave_with_their_master(test: &Test, odoo: &Odoo) {
     let mut site = test.site(odoo);
     site.conf.set("workers", 2);
     let process = site.serve(&[]);
-    until_true("the evented child listens", 2 * SOON, || {
-        TcpStream::connect(("127.0.0.1", site.gevent_port)).is_ok()
-    });
+    // It notes its parent when its loop first runs: one that loses its parent before that stays for ever.
+    until_true("the evented child's loop runs", 2 * SOON, || evented_answers(&site));
     let family = wait_family(&process, 2);
     process.signal(Signal::SIGKILL);
     process.wait_exit(SOON);

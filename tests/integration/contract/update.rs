@@ -17,6 +17,7 @@ pub const CHECKS: &[Check] = &[
     ("term_during_install_dies_of_sigint", term_during_install_dies_of_sigint),
     ("a_killed_install_leaves_its_states", a_killed_install_leaves_its_states),
     ("a_held_lock_fails_the_update", a_held_lock_fails_the_update),
+    ("tables_that_others_read", tables_that_others_read),
 ];
 
 /// For a run of real Odoo that installs something.
@@ -28,7 +29,11 @@ fn state(site: &Site, module: &str) -> String {
 
 fn install_update_and_vanish(test: &Test, odoo: &Odoo) {
     let mut site = test.site(odoo);
-    let addon = Addon::new("mod_a").manifest("data", "['data.xml']").file("data.xml", "<odoo/>\n");
+    let model = "from odoo import fields, models\n\n\n\
+                 class Thing(models.Model):\n    _name = 'mod_a.thing'\n    \
+                 _description = 'Thing'\n\n    name = fields.Char()\n";
+    let addon = Addon::new("mod_a").python(model);
+    let addon = addon.manifest("data", "['data.xml']").file("data.xml", "<odoo/>\n");
     site.addon(&addon);
     let run = site.one_shot(&["-i", "mod_a"]).run_within(RUN);
     run.expect_code(0);
@@ -52,7 +57,8 @@ fn install_update_and_vanish(test: &Test, odoo: &Odoo) {
         "SELECT d.name FROM ir_module_module_dependency d JOIN ir_module_module m ON m.id = d.module_id";
     assert_eq!(site.database.value(&format!("{needs} WHERE m.name = 'mod_a'")).as_deref(), Some("base"));
 
-    let script = "def migrate(cr, version):\n    cr.execute(\"UPDATE res_users SET login = %s WHERE login = 'admin'\", (version,))\n";
+    let script = "def migrate(cr, version):\n    \
+                  cr.execute(\"UPDATE res_users SET login = %s WHERE login = 'admin'\", (version,))\n";
     site.addon(&addon.version("18.0.1.1.0").file("migrations/18.0.1.1.0/pre-rename.py", script));
     let run = site.one_shot(&["-u", "mod_a"]).run_within(RUN);
     run.expect_code(0);
@@ -106,8 +112,8 @@ fn broken_data_exits_255(test: &Test, odoo: &Odoo) {
     log::expect(&run.stderr, "CRITICAL", "odoo.service.server", &text);
     assert!(run.stderr.contains("ParseError: while parsing "), "{}", run.stderr);
     assert_eq!(state(&site, "mod_c"), "uninstalled");
-    // One transaction a module; but the new state of a module is committed with the next module, so the last one that
-    // went well is reset with those that did not.
+    // One transaction a module; but the new state of a module is committed with the next module, so the last
+    // one that went well is reset with those that did not.
     assert_eq!(
         (state(&site, "mod_a").as_str(), state(&site, "mod_b").as_str()),
         ("installed", "uninstalled")
@@ -118,7 +124,8 @@ fn broken_data_exits_255(test: &Test, odoo: &Odoo) {
     let run = site.one_shot(&["-i", "mod_d"]).run_within(RUN);
     run.expect_code(255);
     log::expect(&run.stderr, "CRITICAL", "odoo.modules.module", "Couldn't load module mod_d");
-    assert_eq!(state(&site, "mod_d"), "uninstalled");
+    // Even that it exists is rolled back.
+    assert_eq!(state(&site, "mod_d"), "unknown");
 }
 
 fn a_failed_load_without_stop_serves(test: &Test, odoo: &Odoo) {
@@ -167,12 +174,58 @@ fn a_killed_install_leaves_its_states(test: &Test, odoo: &Odoo) {
 }
 
 fn a_held_lock_fails_the_update(test: &Test, odoo: &Odoo) {
-    let mut site = test.site(odoo);
-    site.addon(&Addon::new("mod_a"));
+    let site = test.site(odoo);
     let mut holder = site.cluster.connect(&site.database.name);
     let mut transaction = holder.transaction().expect("a transaction");
-    transaction.batch_execute("LOCK TABLE ir_module_module IN ACCESS EXCLUSIVE MODE").expect("the lock");
-    let run = site.one_shot(&["-i", "mod_a"]).run_within(RUN);
+    // One row that the update has to write. (Were it the whole table, the reset of the states, which has no
+    // time limit, would wait for it as well.)
+    let lock = "SELECT 1 FROM ir_module_module WHERE name = 'bus' FOR UPDATE";
+    transaction.batch_execute(lock).expect("the lock");
+    let run = site.one_shot(&["-u", "bus"]).run_within(RUN);
     run.expect_code(255);
+    log::expect(&run.stderr, "ERROR", "odoo.sql_db", "bad query: ");
+    assert!(run.stderr.contains("canceling statement due to lock timeout"), "{}", run.stderr);
     assert!(run.stderr.contains("LockNotAvailable"), "{}", run.stderr);
+    drop(transaction);
+    assert_eq!(state(&site, "bus"), "installed");
+}
+
+/// The tables that the product reads beside Odoo.
+fn tables_that_others_read(test: &Test, odoo: &Odoo) {
+    let site = test.site(odoo);
+    for (table, column, kind) in [
+        ("ir_module_module", "id", "int4"),
+        ("ir_module_module", "name", "varchar"),
+        ("ir_module_module", "state", "varchar"),
+        ("ir_module_module", "latest_version", "varchar"),
+        ("ir_module_module", "auto_install", "bool"),
+        ("ir_module_module", "demo", "bool"),
+        ("ir_module_module", "shortdesc", "jsonb"),
+        ("ir_module_module_dependency", "name", "varchar"),
+        ("ir_module_module_dependency", "module_id", "int4"),
+        ("ir_module_module_dependency", "auto_install_required", "bool"),
+        ("ir_config_parameter", "key", "varchar"),
+        ("ir_config_parameter", "value", "text"),
+        ("ir_cron", "active", "bool"),
+        ("ir_cron", "nextcall", "timestamp"),
+        ("ir_cron", "failure_count", "int4"),
+        ("ir_cron", "cron_name", "varchar"),
+        ("res_users", "login", "varchar"),
+        ("res_users", "active", "bool"),
+    ] {
+        let query = "SELECT udt_name FROM information_schema.columns WHERE table_schema = 'public'";
+        let found =
+            site.database.value(&format!("{query} AND table_name = '{table}' AND column_name = '{column}'"));
+        assert_eq!(found.as_deref(), Some(kind), "{table}.{column}");
+    }
+    let states = "SELECT string_agg(DISTINCT state, ',' ORDER BY state) FROM ir_module_module \
+                  WHERE state LIKE '%installed'";
+    assert_eq!(site.database.value(states).as_deref(), Some("installed,uninstalled"));
+    let base = "SELECT latest_version LIKE '18.0.%' FROM ir_module_module \
+                WHERE name = 'base' AND state = 'installed'";
+    assert_eq!(site.database.value(base).as_deref(), Some("t"));
+    let key = "SELECT count(*) FROM ir_config_parameter WHERE key = 'database.uuid'";
+    assert_eq!(site.database.value(key).as_deref(), Some("1"));
+    let signal = "SELECT to_regclass('base_registry_signaling') IS NOT NULL";
+    assert_eq!(site.database.value(signal).as_deref(), Some("t"));
 }

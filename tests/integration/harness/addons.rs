@@ -58,17 +58,16 @@ impl Addon {
 
     /// A data file that refers to a model which does not exist: the load fails with a `ParseError`.
     pub fn with_broken_data(self) -> Self {
-        self.manifest("data", "['data.xml']").file(
-            "data.xml",
-            "<odoo>\n    <record id=\"broken\" model=\"no.such.model\">\n        <field name=\"name\">x</field>\n    </record>\n</odoo>\n",
-        )
+        self.manifest("data", "['data.xml']")
+            .file("data.xml", "<odoo><record id=\"broken\" model=\"no.such.model\"/></odoo>\n")
     }
 
-    /// A hook that keeps the module's transaction open for `seconds` once it is being installed. It says so on stderr.
+    /// A hook that keeps the module's transaction open for `seconds` once it is being installed. It says so
+    /// on stderr.
     pub fn with_slow_hook(self, seconds: u32) -> Self {
         self.manifest("post_init_hook", "'wait'").python(&format!(
-            "import sys\nimport time\n\n\ndef wait(env):\n    print('hook runs', file=sys.stderr, flush=True)\n    \
-             time.sleep({seconds})\n"
+            "import sys\nimport time\n\n\n\
+             def wait(env):\n    print('hook runs', file=sys.stderr, flush=True)\n    time.sleep({seconds})\n"
         ))
     }
 
@@ -77,7 +76,8 @@ impl Addon {
         let root = test.make_dir(addons);
         let depends: Vec<_> = self.depends.iter().map(|name| format!("'{name}'")).collect();
         let mut manifest = format!(
-            "{{\n    'name': '{}',\n    'version': '{}',\n    'license': 'LGPL-3',\n    'author': 'Tests',\n    'depends': [{}],\n",
+            "{{\n    'name': '{}',\n    'version': '{}',\n    'license': 'LGPL-3',\n\
+             \x20   'author': 'Tests',\n    'depends': [{}],\n",
             self.name,
             self.version,
             depends.join(", ")

@@ -1,8 +1,9 @@
 //! The process that clears up after the run, however the run ends.
 //!
-//! It is this same binary, started with [`ARGUMENT`] in a session of its own, and it reads a pipe whose write end only the test
-//! process holds. The kernel closes that end at an exit, a `SIGKILL` or a Ctrl-C alike; then every process that carries the run's
-//! mark in its environment is ended, PostgreSQL first and in its own way, and the run's directory is removed.
+//! It is this same binary, started with [`ARGUMENT`] in a session of its own, and it reads a pipe whose write
+//! end only the test process holds. The kernel closes that end at an exit, a `SIGKILL` or a Ctrl-C alike;
+//! then every process that carries the run's mark in its environment is ended, PostgreSQL first and in its
+//! own way, and the run's directory is removed.
 
 use super::procfs;
 use super::world::RUN_MARK;
@@ -50,7 +51,8 @@ pub fn run_if_asked() -> Option<ExitCode> {
         return None;
     }
     let base = PathBuf::from(arguments.next()?);
-    // Away from the terminal's process group: a Ctrl-C is for the tests. In a script's `timeout` the same signals come directly.
+    // Away from the terminal's process group: a Ctrl-C is for the tests. In a script's `timeout` the same
+    // signals come directly.
     let _ = setsid();
     for ignored in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGPIPE] {
         // SAFETY: no handler is installed, the signal is only ignored.

@@ -38,23 +38,22 @@ impl Odoo {
         Err("no Odoo source tree: set ODOO_SOURCE".to_owned())
     }
 
-    /// An executable of the name `odoo-bin` in a directory of the test.
+    /// An executable of the name `odoo-bin`, ready to be started without further delay.
     pub fn command(&self, test: &Test) -> PathBuf {
-        match self {
-            Self::Double => test.world.double().to_owned(),
-            Self::Real(source) => {
-                let dir = test.make_dir("bin");
-                let wrapper = dir.join("odoo-bin");
-                if !wrapper.exists() {
-                    let program = source.join("odoo-bin");
-                    let text = format!("#!/bin/sh\nexec {PYTHON} {} \"$@\"\n", program.display());
-                    fs::write(&wrapper, text).expect("the wrapper");
-                    fs::set_permissions(&wrapper, fs::Permissions::from_mode(0o755))
-                        .expect("the wrapper's mode");
-                }
-                wrapper
-            }
+        let Self::Real(source) = self else { return test.world.double().to_owned() };
+        let wrapper = test.make_dir("bin").join("odoo-bin");
+        if !wrapper.exists() {
+            let text = format!("#!/bin/sh\nexec {PYTHON} {} \"$@\"\n", source.join("odoo-bin").display());
+            fs::write(&wrapper, text).expect("the wrapper");
+            fs::set_permissions(&wrapper, fs::Permissions::from_mode(0o755)).expect("the wrapper's mode");
         }
+        // The first start of a run compiles all of Odoo, which takes longer than a test waits for anything.
+        test.world.once("real Odoo is compiled", || {
+            let flags = ["--stop-after-init", "--no-http"];
+            test.launch(&wrapper).args(flags).run_within(self.patience()).expect_code(0);
+            String::new()
+        });
+        wrapper
     }
 
     /// The directory of the modules it comes with, which a configured `addons_path` has to name.
@@ -79,7 +78,7 @@ impl Odoo {
 
     /// The template with `base` installed, made at first use. Its objects belong to a role of the same name.
     pub fn template(&self, test: &Test) -> String {
-        test.world.template(self.key(), || {
+        test.world.once(self.key(), || {
             let (cluster, key) = (test.cluster(), self.key());
             let role = cluster.create_role(key, "template", "");
             let database = cluster.create_database(key, &role);

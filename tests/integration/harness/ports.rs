@@ -5,7 +5,8 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::sync::Mutex;
 
-/// Below Linux's ephemeral ports (32768 and up), so that no outgoing connection takes a port between its choice and its use.
+/// Below Linux's ephemeral ports (32768 and up), so that no outgoing connection takes a port between its
+/// choice and its use.
 const FIRST: u16 = 20_000;
 const LAST: u16 = 32_000;
 
@@ -14,7 +15,8 @@ static STATE: Mutex<(u16, Vec<UnixDatagram>)> = Mutex::new((0, Vec::new()));
 
 /// A port that is free on all addresses now and stays this process's until it ends.
 ///
-/// The claim is an abstract unix socket of the port's name: visible to other runs, and gone with the process that holds it.
+/// The claim is an abstract unix socket of the port's name: visible to other runs, and gone with the process
+/// that holds it.
 pub fn free() -> u16 {
     let mut state = STATE.lock().expect("ports");
     for _ in FIRST..LAST {

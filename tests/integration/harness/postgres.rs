@@ -62,7 +62,8 @@ impl Cluster {
 
         let port = ports::free();
         let mut conf = format!(
-            "listen_addresses = '127.0.0.1'\nport = {port}\nunix_socket_directories = '{}'\nmax_connections = {}\n\
+            "listen_addresses = '127.0.0.1'\nport = {port}\nunix_socket_directories = '{}'\n\
+             max_connections = {}\n\
              fsync = off\nsynchronous_commit = off\nfull_page_writes = off\nshared_buffers = 64MB\n\
              max_wal_size = 256MB\nlogging_collector = off\nlc_messages = 'C'\ntimezone = 'UTC'\n",
             dir.display(),
@@ -199,7 +200,8 @@ impl Cluster {
     /// A copy of `template` that `owner` owns with everything in it.
     pub fn copy_database(self: &Arc<Self>, name: &str, owner: &Role, template: &str) -> Database {
         let owner = &owner.name;
-        // The template belongs to the superuser, so that giving its maker's objects away takes no database along.
+        // The template belongs to the superuser, so that giving its maker's objects away takes no database
+        // along.
         let maker = format!("SELECT rolname FROM pg_roles WHERE rolname = '{template}'");
         let maker = self.value("postgres", &maker).expect("the template's role is named like it");
         self.sql(
@@ -277,7 +279,7 @@ impl Drop for Database {
 }
 
 /// Marks a cluster's processes by its directory.
-const CLUSTER_MARK: &str = "ODOO_ENTRYPOINT_TEST_CLUSTER";
+const CLUSTER_MARK: &str = "ENTRYPOINTS_TEST_CLUSTER";
 
 /// `PG_BIN`, else the newest of Debian's versions.
 fn bin_dir() -> PathBuf {

@@ -1,4 +1,5 @@
-//! Starting a program as the unprivileged user, reading what it says, signalling it, and ending its whole tree.
+//! Starting a program as the unprivileged user, reading what it says, signalling it, and ending its whole
+//! tree.
 
 use super::world::{RUN_MARK, TEST_MARK, program_user};
 use super::{SOON, Test, procfs, until};
@@ -15,8 +16,9 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// A program about to be started: own process group, unprivileged user, an environment that holds only what is said here
-/// (PATH, HOME, USER, LOGNAME, LANG, TMPDIR and the marks are set; change them with [`Launch::env`]).
+/// A program about to be started: own process group, unprivileged user, an environment that holds only what
+/// is said here (PATH, HOME, USER, LOGNAME, LANG, TMPDIR and the marks are set; change them with
+/// [`Launch::env`]).
 pub struct Launch<'a> {
     test: &'a Test,
     program: OsString,
@@ -47,7 +49,8 @@ impl<'a> Launch<'a> {
             .env("USER", "tester")
             .env("LOGNAME", "tester")
             .env("LANG", "C.UTF-8")
-            // Odoo's tree may be read-only for this user; compiled once for the run instead of at every start.
+            // Odoo's tree may be read-only for this user; compiled once for the run instead of at every
+            // start.
             .env("PYTHONPYCACHEPREFIX", test.world.base().join("pycache"))
             .env(RUN_MARK, test.world.base())
             .env(TEST_MARK, &test.name)
@@ -86,13 +89,15 @@ impl<'a> Launch<'a> {
         self
     }
 
-    /// The program finds `listener` as fd 3, with `LISTEN_FDS=1` and its own process id in `LISTEN_PID`, as systemd does it.
+    /// The program finds `listener` as fd 3, with `LISTEN_FDS=1` and its own process id in `LISTEN_PID`, as
+    /// systemd does it.
     pub fn listening_on(mut self, listener: impl Into<OwnedFd>) -> Self {
         self.handed_over = Some(listener.into());
         self
     }
 
-    /// What the program reads from its stdin (nothing by default). Not together with [`Launch::listening_on`].
+    /// What the program reads from its stdin (nothing by default). Not together with
+    /// [`Launch::listening_on`].
     pub fn stdin(mut self, text: &str) -> Self {
         self.input = Some(self.test.write(&self.test.unique("stdin"), text));
         self
@@ -101,7 +106,8 @@ impl<'a> Launch<'a> {
     /// Starts it.
     pub fn start(self) -> Process {
         let mut command = if self.handed_over.is_some() {
-            // Only the process itself can know its id before its program starts: a shell sets it and becomes the program.
+            // Only the process itself can know its id before its program starts: a shell sets it and becomes
+            // the program.
             let mut shell = Command::new("/bin/sh");
             shell.args(["-c", "exec 3<&0 </dev/null; export LISTEN_PID=$$ LISTEN_FDS=1; exec \"$@\"", "sh"]);
             shell.arg(&self.program);
@@ -228,7 +234,8 @@ impl Process {
         });
     }
 
-    /// Waits for a line on stderr that contains `text`, and returns it. Fails at once when the process has ended without it.
+    /// Waits for a line on stderr that contains `text`, and returns it. Fails at once when the process has
+    /// ended without it.
     #[track_caller]
     pub fn wait_log(&self, text: &str, deadline: Duration) -> String {
         self.wait_log_after(0, text, deadline)
@@ -305,7 +312,8 @@ impl Output {
         String::from_utf8_lossy(&self.bytes.lock().expect("output").0).into_owned()
     }
 
-    /// Everything, of a process that has ended: waits until the pipe is closed, but not for whoever inherited it.
+    /// Everything, of a process that has ended: waits until the pipe is closed, but not for whoever inherited
+    /// it.
     fn whole(&self) -> String {
         let start = Instant::now();
         while !self.bytes.lock().expect("output").1 && start.elapsed() < Duration::from_millis(500) {

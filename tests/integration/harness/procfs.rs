@@ -79,8 +79,8 @@ pub fn descends_from(pid: i32, root: i32) -> bool {
     false
 }
 
-/// The living processes whose initial environment holds `name=value`, which is inherited through forks and programs.
-/// The calling process is never among them.
+/// The living processes whose initial environment holds `name=value`, which is inherited through forks and
+/// programs. The calling process is never among them.
 pub fn marked(name: &str, value: &str) -> Vec<Process> {
     let wanted = format!("{name}={value}");
     let own = i32::try_from(std::process::id()).unwrap_or_default();

@@ -24,7 +24,8 @@ pub const RUN_MARK: &str = "ENTRYPOINTS_TEST_RUN";
 /// Marks a process as one of a single test's (its value is the test's name).
 pub const TEST_MARK: &str = "ENTRYPOINTS_TEST_NAME";
 
-/// `nobody`: what the programs under test run as when the suite itself runs as root (Odoo and the product refuse root).
+/// `nobody`: what the programs under test run as when the suite itself runs as root (Odoo and the product
+/// refuse root).
 const UNPRIVILEGED: u32 = 65534;
 
 /// At most this many real Odoos boot at once: two are enough to keep two cores busy for seconds.
@@ -53,7 +54,7 @@ pub struct World {
     keeper: Mutex<Option<Keeper>>,
     base: PathBuf,
     cluster: OnceLock<Arc<Cluster>>,
-    templates: Mutex<HashMap<&'static str, Arc<OnceLock<String>>>>,
+    once: Mutex<HashMap<&'static str, Arc<OnceLock<String>>>>,
     double: OnceLock<PathBuf>,
     product: OnceLock<PathBuf>,
     real_places: (Mutex<u32>, Condvar),
@@ -79,7 +80,7 @@ impl World {
             keeper: Mutex::new(Some(keeper)),
             base,
             cluster: OnceLock::new(),
-            templates: Mutex::default(),
+            once: Mutex::default(),
             double: OnceLock::new(),
             product: OnceLock::new(),
             real_places: (Mutex::new(REAL_AT_ONCE), Condvar::new()),
@@ -88,7 +89,8 @@ impl World {
         })
     }
 
-    /// Ends everything that is still there and removes the run's files. Returns the processes that tests left behind.
+    /// Ends everything that is still there and removes the run's files. Returns the processes that tests left
+    /// behind.
     pub fn close(&self) -> Vec<String> {
         self.keeper.lock().expect("keeper").take().map(Keeper::finish).unwrap_or_default()
     }
@@ -103,7 +105,8 @@ impl World {
         self.counter.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// The cluster that tests share. Who stops or reconfigures a server starts one of its own: [`Test::own_cluster`].
+    /// The cluster that tests share. Who stops or reconfigures a server starts one of its own:
+    /// [`Test::own_cluster`].
     pub fn cluster(&self) -> &Arc<Cluster> {
         self.cluster.get_or_init(|| Cluster::start(&self.base.join("pg"), &Options::default()))
     }
@@ -122,9 +125,9 @@ impl World {
         })
     }
 
-    /// The name of the template database `key`; the first caller makes it, the others wait for that.
-    pub fn template(&self, key: &'static str, make: impl FnOnce() -> String) -> String {
-        let cell = Arc::clone(self.templates.lock().expect("templates").entry(key).or_default());
+    /// Something that is made once in a run: by the first caller, while the others wait for it.
+    pub fn once(&self, key: &'static str, make: impl FnOnce() -> String) -> String {
+        let cell = Arc::clone(self.once.lock().expect("what is made once").entry(key).or_default());
         cell.get_or_init(make).clone()
     }
 
@@ -197,7 +200,8 @@ impl Test {
         test
     }
 
-    /// The test's directory, owned by the user that programs run as. `home` and `tmp` in it are their HOME and TMPDIR.
+    /// The test's directory, owned by the user that programs run as. `home` and `tmp` in it are their HOME
+    /// and TMPDIR.
     pub fn dir(&self) -> &Path {
         &self.dir
     }
@@ -313,7 +317,8 @@ fn run_one(
         for process in procfs::marked(TEST_MARK, name) {
             procfs::kill(process.pid);
         }
-        // With its processes gone the test fails by itself and drops its database and role; if not, its thread is given up.
+        // With its processes gone the test fails by itself and drops its database and role; if not, its
+        // thread is given up.
         let after = receiver.recv_timeout(Duration::from_secs(10));
         let hint = after.map_or_else(|_| String::new(), |outcome| outcome.err().unwrap_or_default());
         Err(format!("deadline of {:?} exceeded, its processes were killed\n{hint}", limit.duration()))
@@ -330,7 +335,8 @@ thread_local! {
     static PANICKED_AT: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
-/// A panic is the normal way for a test to fail: its place is kept for the report and not printed between other tests' lines.
+/// A panic is the normal way for a test to fail: its place is kept for the report and not printed between
+/// other tests' lines.
 fn install_panic_hook() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {

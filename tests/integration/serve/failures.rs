@@ -75,7 +75,7 @@ fn missing_base_file(test: &Test) {
 fn unreadable_base_file(test: &Test) {
     let product = product(test);
     let path = test.write("secret.conf", "[options]\n");
-    fs::set_permissions(&path, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
     let uid = program_uid();
     let gid = nix::unistd::Gid::from_raw(if Uid::effective().is_root() {
         uid
