@@ -33,6 +33,8 @@ pub enum Class {
     MissingDatabase,
     /// 42501: the role may not connect to this database.
     NoConnectRight,
+    /// 42P01: no such table. An answer to a question of ours, and never a reason to wait.
+    UndefinedTable,
     /// The server's answer is of no known kind.
     Other,
 }
@@ -40,7 +42,14 @@ pub enum Class {
 impl Class {
     /// Whether init scripts may still mend it; the others are retried for as long as the wait lasts.
     pub fn is_refusal(self) -> bool {
-        matches!(self, Class::LoginRefused | Class::MissingDatabase | Class::NoConnectRight | Class::Other)
+        matches!(
+            self,
+            Class::LoginRefused
+                | Class::MissingDatabase
+                | Class::NoConnectRight
+                | Class::UndefinedTable
+                | Class::Other
+        )
     }
 
     /// A word for logs and metrics.
@@ -56,7 +65,8 @@ impl Class {
             Class::LoginRefused => "login refused",
             Class::MissingDatabase => "no such database",
             Class::NoConnectRight => "no right to connect",
-            Class::Other => "error",
+            Class::UndefinedTable => "no such table",
+            Class::UndefinedTable | Class::Other => "error",
         }
     }
 }
@@ -104,6 +114,7 @@ pub fn of_sqlstate(code: &str, message: &str) -> Class {
         "28P01" | "28000" => Class::LoginRefused,
         "3D000" => Class::MissingDatabase,
         "42501" => Class::NoConnectRight,
+        "42P01" => Class::UndefinedTable,
         // Class 08 is the connection's; pgbouncer says 08P01 for all it has to say.
         "08P01" if message.contains("no more connections") => Class::TooManyConnections,
         code if code.starts_with("08") => Class::Reset,
@@ -232,7 +243,7 @@ pub fn problem(
             why(format!("role from {}", target.user_origin)),
             format!("GRANT CONNECT ON DATABASE \"{database}\" TO \"{}\"", target.user),
         ),
-        Class::Other => {
+        Class::UndefinedTable | Class::Other => {
             Problem::new("PostgreSQL cannot be used", why(host), "its own words are above; its log has more")
         }
     }

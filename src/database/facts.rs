@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::classify::Refusal;
+use super::classify::{Class, Refusal};
 use super::connect::{Session, literal};
 
 /// What was found.
@@ -30,29 +30,27 @@ pub enum Content {
 /// # Errors
 /// The connection's.
 pub async fn content(session: &Session) -> Result<Content, Refusal> {
-    // The search for somebody else's table reads the whole catalogue, so only where Odoo's is missing.
-    const TABLES: &str = "SELECT to_regclass('ir_module_module') IS NOT NULL, \
-        CASE WHEN to_regclass('ir_module_module') IS NULL THEN \
-        (SELECT c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
-         WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' \
-         AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_class'::regclass \
-             AND d.objid = c.oid AND d.deptype = 'e') LIMIT 1) END";
     const MODULES: &str =
         "SELECT name, state FROM ir_module_module WHERE state NOT IN ('uninstalled', 'uninstallable')";
-    let tables = session.query(TABLES).await?;
-    let mut columns = tables.into_iter().next().unwrap_or_default().into_iter();
-    if columns.next().flatten().as_deref() != Some("t") {
-        return Ok(match columns.next().flatten() {
-            Some(example) => Content::Foreign { example },
-            None => Content::Empty,
-        });
+    const ANY_TABLE: &str = "SELECT c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+         WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' \
+         AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_class'::regclass \
+             AND d.objid = c.oid AND d.deptype = 'e') LIMIT 1";
+    // One round trip at nearly every start; the second question is for databases without Odoo.
+    match session.query(MODULES).await {
+        Ok(rows) => {
+            let modules = rows.into_iter().filter_map(|row| {
+                let mut columns = row.into_iter();
+                Some((columns.next()??, columns.next()??))
+            });
+            Ok(Content::Odoo { modules: modules.collect() })
+        }
+        Err(refusal) if refusal.class == Class::UndefinedTable => {
+            let rows = session.query(ANY_TABLE).await?;
+            Ok(first(&rows).map_or(Content::Empty, |table| Content::Foreign { example: table.to_owned() }))
+        }
+        Err(refusal) => Err(refusal),
     }
-    let rows = session.query(MODULES).await?;
-    let modules = rows.into_iter().filter_map(|row| {
-        let mut columns = row.into_iter();
-        Some((columns.next()??, columns.next()??))
-    });
-    Ok(Content::Odoo { modules: modules.collect() })
 }
 
 /// Whether the role may create databases.
