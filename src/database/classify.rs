@@ -66,7 +66,7 @@ impl Class {
             Class::MissingDatabase => "no such database",
             Class::NoConnectRight => "no right to connect",
             Class::UndefinedTable => "no such table",
-            Class::UndefinedTable | Class::Other => "error",
+            Class::Other => "error",
         }
     }
 }
