@@ -212,7 +212,7 @@ impl Supervisor {
         self.database = Some(tokio::spawn(async move {
             let message = match prepare::lock(&settings, &work.database).await {
                 Ok((lock, work)) => Message::Locked(lock, work),
-                Err((exit, problem)) => Message::Event(Event::DatabaseLost(exit, problem)),
+                Err(trouble) => Message::Event(event_of(trouble)),
             };
             let _ = outbox.send(message);
         }));
@@ -224,7 +224,7 @@ impl Supervisor {
         self.database = Some(tokio::spawn(async move {
             let event = match prepare::content(&settings, &work.database).await {
                 Ok(content) => Event::Verified(plan::verify(&work, &content)),
-                Err((exit, problem)) => Event::DatabaseLost(exit, problem),
+                Err(trouble) => event_of(trouble),
             };
             let _ = outbox.send(Message::Event(event));
         }));
@@ -326,6 +326,13 @@ impl Supervisor {
             self.sweeping = false;
             self.events.push_back(Event::TreeGone);
         }
+    }
+}
+
+fn event_of(trouble: prepare::Trouble) -> Event {
+    match trouble {
+        prepare::Trouble::Lasting(exit, problem) => Event::DatabaseLost(exit, problem),
+        prepare::Trouble::Passing(reason) => Event::DatabaseGone(reason),
     }
 }
 

@@ -18,8 +18,16 @@ use crate::settings::Settings;
 /// as long as it runs.
 const COMMON: &str = "postgres";
 
-/// Why the database cannot be used, with the exit code.
+/// Why the wait for a database is over, with the exit code.
 pub type Lost = (Exit, Problem);
+
+/// Why something else than the wait failed.
+pub enum Trouble {
+    /// It would fail again.
+    Lasting(Exit, Problem),
+    /// PostgreSQL went away, in these words; it is worth waiting for again.
+    Passing(String),
+}
 
 /// Told when the reason of the wait changes, not at every attempt.
 pub trait Progress {
@@ -38,8 +46,14 @@ pub async fn prepare(settings: &Settings, progress: &impl Progress) -> Result<Ve
     let target = settings.database.clone();
     let early = tokio::spawn(async move { Session::open(&target, COMMON).await });
     for database in &settings.databases {
-        let session = wait.database(database).await?;
-        let content = facts::content(&session).await.map_err(|refusal| lost(settings, database, &refusal))?;
+        let content = loop {
+            let session = wait.database(database).await?;
+            match facts::content(&session).await {
+                Ok(content) => break content,
+                // A login can be followed by a restart: the postgres image does that at its first start.
+                Err(refusal) => wait.pause(database, &refusal).await?,
+            }
+        };
         works.extend(
             plan::plan(database, &content, &settings.init, settings.policy.one_shot)
                 .map_err(|p| (Exit::Config, p))?,
@@ -164,8 +178,13 @@ impl Jitter {
     }
 }
 
-fn lost(settings: &Settings, database: &str, refusal: &Refusal) -> Lost {
-    (Exit::Database, classify::problem(&settings.database, database, refusal, 1, Duration::ZERO))
+fn trouble(settings: &Settings, database: &str, refusal: &Refusal) -> Trouble {
+    if refusal.class.is_refusal() {
+        let problem = classify::problem(&settings.database, database, refusal, 1, Duration::ZERO);
+        Trouble::Lasting(Exit::Database, problem)
+    } else {
+        Trouble::Passing(format!("{} ({})", refusal.class.name(), refusal.text))
+    }
 }
 
 /// Creates a database as Odoo would (`service/db.py`, `_create_empty_database`); false without the right to.
@@ -217,13 +236,13 @@ pub struct Lock {
 ///
 /// # Errors
 /// The connection's, or a database that has become another application's.
-pub async fn lock(settings: &Settings, database: &str) -> Result<(Lock, Option<Work>), Lost> {
-    let lose = |refusal: Refusal| lost(settings, database, &refusal);
+pub async fn lock(settings: &Settings, database: &str) -> Result<(Lock, Option<Work>), Trouble> {
+    let lose = |refusal: Refusal| trouble(settings, database, &refusal);
     let session = Session::open(&settings.database, database).await.map_err(lose)?;
     session.query(&format!("SELECT pg_advisory_lock({})", lock_id(database))).await.map_err(lose)?;
     let content = facts::content(&session).await.map_err(lose)?;
     let work = plan::plan(database, &content, &settings.init, settings.policy.one_shot)
-        .map_err(|problem| (Exit::Config, problem))?;
+        .map_err(|problem| Trouble::Lasting(Exit::Config, problem))?;
     Ok((Lock { _session: session }, work))
 }
 
@@ -231,8 +250,8 @@ pub async fn lock(settings: &Settings, database: &str) -> Result<(Lock, Option<W
 ///
 /// # Errors
 /// The connection's.
-pub async fn content(settings: &Settings, database: &str) -> Result<Content, Lost> {
-    let lose = |refusal: Refusal| lost(settings, database, &refusal);
+pub async fn content(settings: &Settings, database: &str) -> Result<Content, Trouble> {
+    let lose = |refusal: Refusal| trouble(settings, database, &refusal);
     let session = Session::open(&settings.database, database).await.map_err(lose)?;
     facts::content(&session).await.map_err(lose)
 }

@@ -156,6 +156,8 @@ pub enum Event {
     DatabaseReady(Vec<Work>),
     /// PostgreSQL cannot be used.
     DatabaseLost(Exit, Problem),
+    /// PostgreSQL went away under the lock, or before it was ours: it is waited for again.
+    DatabaseGone(String),
     /// The lock is ours; this is left to do in that database, `None` when a sibling has done it.
     Locked(Option<Work>),
     /// The child asked for runs.

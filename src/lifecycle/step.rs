@@ -179,6 +179,13 @@ fn progress(state: State, event: Event, now: Moment, policy: &Policy) -> Next {
             exit(code, vec![Action::Fail(problem), Action::ReleaseLock])
         }
 
+        (State::Lock { .. } | State::Verify { .. }, Event::DatabaseGone(reason)) => {
+            let text = format!("PostgreSQL went away: {reason}");
+            let again =
+                vec![Action::Report(Severity::Warning, text), Action::ReleaseLock, Action::AwaitDatabase];
+            (State::Waiting, again)
+        }
+
         (State::Lock { rest }, Event::Locked(Some(work))) => {
             let role = Role::Init(work);
             (State::Starting { role: role.clone(), rest, stop: false }, vec![Action::Spawn(role)])
@@ -225,6 +232,7 @@ fn progress(state: State, event: Event, now: Moment, policy: &Policy) -> Next {
             Event::Started
             | Event::DatabaseReady(_)
             | Event::DatabaseLost(..)
+            | Event::DatabaseGone(_)
             | Event::Locked(_)
             | Event::Verified(_)
             | Event::Spawned(_)

@@ -247,6 +247,7 @@ fn events() -> Vec<Event> {
         Event::DatabaseReady(vec![]),
         Event::DatabaseReady(vec![work("a"), work("b")]),
         Event::DatabaseLost(Exit::Database, problem()),
+        Event::DatabaseGone("reset".to_owned()),
         Event::Locked(Some(work("a"))),
         Event::Locked(None),
         Event::Spawned(7),

@@ -17,6 +17,7 @@ pub const CHECKS: &[Check] = &[
         "a_lost_database_makes_unready_and_a_found_one_ready",
         a_lost_database_makes_unready_and_a_found_one_ready,
     ),
+    ("a_restart_of_postgresql_in_the_lock_is_waited_out", a_restart_of_postgresql_in_the_lock_is_waited_out),
     ("names_of_hosts_are_resolved", names_of_hosts_are_resolved),
     ("a_unix_socket_will_do", a_unix_socket_will_do),
     ("passwords_of_any_kind_reach_odoo", passwords_of_any_kind_reach_odoo),
@@ -120,6 +121,20 @@ fn a_lost_database_makes_unready_and_a_found_one_ready(test: &Test) {
     let body = product.probe("/readyz").unwrap().body;
     assert!(body.contains("[-]database failed: ") || body.contains("[-]page failed: "), "{body}");
     assert_eq!(product.status("/livez"), 200, "liveness asks no remote");
+    cluster.start_again();
+    product.wait_ready(&process);
+    stop(&process);
+}
+
+fn a_restart_of_postgresql_in_the_lock_is_waited_out(test: &Test) {
+    let cluster = test.own_cluster(&Options::default());
+    let product = Product::on(test, &Odoo::Double, &cluster);
+    let mut holder = cluster.connect(&product.site.database.name);
+    super::phases::take_the_lock(&mut holder, &product.site.database.name);
+    let process = product.launch().start();
+    product.wait_reason(&process, "lock for");
+    cluster.stop(StopMode::Fast);
+    product.wait_reason(&process, "waiting for");
     cluster.start_again();
     product.wait_ready(&process);
     stop(&process);

@@ -92,16 +92,21 @@ fn stop_while_waiting(test: &Test) {
     cluster.start_again();
 }
 
+/// As click-odoo-update takes it, its number computed by PostgreSQL itself.
+pub fn take_the_lock(holder: &mut postgres::Client, database: &str) {
+    let lock = format!(
+        "SELECT pg_advisory_lock(('x' || substr(encode(digest('click-odoo-update/{database}', 'sha1'), 'hex'), 1, 14)) \
+         ::bit(56)::bigint)"
+    );
+    holder.simple_query("CREATE EXTENSION IF NOT EXISTS pgcrypto").unwrap();
+    holder.simple_query(&lock).unwrap();
+}
+
 fn stop_while_locked_out(test: &Test) {
     let product = Product::empty(test, &Odoo::Double);
-    let lock = format!(
-        "SELECT pg_advisory_lock(('x' || substr(encode(sha1, 'hex'), 1, 14))::bit(56)::bigint) \
-         FROM (SELECT digest('click-odoo-update/{}', 'sha1') AS sha1) AS s",
-        product.site.database.name
-    );
-    let mut holder = product.site.cluster.connect(&product.site.database.name);
-    holder.simple_query("CREATE EXTENSION pgcrypto").unwrap();
-    holder.simple_query(&lock).unwrap();
+    let database = &product.site.database.name;
+    let mut holder = product.site.cluster.connect(database);
+    take_the_lock(&mut holder, database);
     let process = product.launch().start();
     product.wait_reason(&process, "lock for");
     process.signal(Signal::SIGTERM);
