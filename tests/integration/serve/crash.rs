@@ -117,9 +117,10 @@ fn ttin_adds_a_worker_in_prefork_mode_only(test: &Test) {
 
     let process = product.launch().env("ODOO_WORKERS", "1").start();
     product.wait_ready(&process);
-    until_true("master, worker, gevent", SOON, || process.descendants().len() == 3);
+    // The master, its worker and the gevent process.
+    product.wait_processes(&process, 3);
     process.signal(Signal::SIGTTIN);
-    until_true("one worker more", SOON, || process.descendants().len() == 4);
+    product.wait_processes(&process, 4);
     process.signal(Signal::SIGTERM);
     assert_eq!(process.wait_code(SOON), 0);
 }

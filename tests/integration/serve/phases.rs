@@ -52,7 +52,7 @@ fn prefork_with_two_workers(test: &Test, odoo: &Odoo) {
     product.wait_ready(&process);
     assert_eq!(product.site.get("/web/login").unwrap().status, 200);
     // The master, its two workers and the gevent process.
-    until_true("four processes run", SOON, || process.descendants().len() >= 4);
+    product.wait_processes(&process, 4);
     process.signal(Signal::SIGTERM);
     assert_eq!(process.wait_code(SOON), 0);
     product.assert_nothing_left();

@@ -5,6 +5,7 @@ use crate::harness::odoo::{Journal, Odoo, Site};
 use crate::harness::postgres::Cluster;
 use crate::harness::process::{Launch, Process};
 use crate::harness::{SOON, Test, ports, procfs, until, until_true};
+use nix::sys::signal::Signal;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::{fs, io};
@@ -106,6 +107,17 @@ impl<'a> Product<'a> {
     /// The process of Odoo that serves: the product's only child.
     pub fn odoo(&self, process: &Process) -> Option<i32> {
         process.descendants().into_iter().find(|child| child.parent == process.pid()).map(|child| child.pid)
+    }
+
+    /// Waits until Odoo's master and its children are so many. A fork counts from when it has given up the master's
+    /// handlers: a stop before that would be lost in them, and the master would wait for it up to limit_time_real.
+    #[track_caller]
+    pub fn wait_processes(&self, process: &Process, count: usize) {
+        until_true(&format!("{count} processes run and can be stopped"), SOON, || {
+            let all = process.descendants();
+            let catching = all.iter().filter(|one| procfs::has_in_mask(one.pid, "SigCgt", Signal::SIGTERM));
+            all.len() == count && catching.count() == 1
+        });
     }
 
     /// Nothing of this start is left: no process and no rendered file.
