@@ -45,18 +45,18 @@ pub fn parse(arguments: &[OsString]) -> Result<Invocation, Refused> {
     let name = arguments.first().and_then(|name| std::path::Path::new(name).file_name());
     let called_odoo = name.is_some_and(|name| name == "odoo" || name == "odoo-bin");
     let rest = arguments.get(1..).unwrap_or_default();
-    let Some(first) = rest.first() else { return Ok(Invocation::Serve(Vec::new())) };
+    let Some((first, others)) = rest.split_first() else { return Ok(Invocation::Serve(Vec::new())) };
     let word = first.to_string_lossy();
     match word.as_ref() {
         _ if called_odoo => odoo(rest),
-        "odoo" | "odoo-bin" => odoo(&rest[1..]),
-        "--" => Ok(Invocation::Serve(texts(&rest[1..])?)),
+        "odoo" | "odoo-bin" => odoo(others),
+        "--" => Ok(Invocation::Serve(texts(others)?)),
         "-h" => Ok(Invocation::ShortHelp),
         "--help" | "help" => Ok(Invocation::LongHelp),
         "--version" => Ok(Invocation::Version),
         flag if flag.starts_with('-') => Ok(Invocation::Serve(texts(rest)?)),
-        "healthcheck" => healthcheck(&texts(&rest[1..])?),
-        _ => Ok(Invocation::Program(first.clone(), rest[1..].to_vec())),
+        "healthcheck" => healthcheck(&texts(others)?),
+        _ => Ok(Invocation::Program(first.clone(), others.to_vec())),
     }
 }
 
@@ -64,7 +64,7 @@ fn odoo(rest: &[OsString]) -> Result<Invocation, Refused> {
     let rest = texts(rest)?;
     Ok(match rest.first().map(String::as_str) {
         Some("-h" | "--help" | "--version") => Invocation::OdooItself(rest),
-        Some("server") => Invocation::Serve(rest[1..].to_vec()),
+        Some("server") => Invocation::Serve(rest.into_iter().skip(1).collect()),
         Some(word) if !word.starts_with('-') => Invocation::Subcommand(rest),
         _ => Invocation::Serve(rest),
     })
@@ -117,7 +117,8 @@ usage: odoo-entrypoint [odoo] [ODOO OPTIONS]     start and supervise Odoo
 
 /// The whole help.
 pub fn long_help() -> String {
-    let mut text = SHORT_HELP.replace("\n`--help` lists the environment, the probes and the exit codes.\n", "");
+    let mut text =
+        SHORT_HELP.replace("\n`--help` lists the environment, the probes and the exit codes.\n", "");
     text += "\nDatabase (each also as NAME_FILE: the path of a file that holds the value)\n";
     // Writing to a String cannot fail.
     for connection in CONNECTIONS {
@@ -182,7 +183,10 @@ mod tests {
         assert_eq!(parsed("x -- --workers=2"), Invocation::Serve(strings(&["--workers=2"])));
         assert_eq!(parsed("x --workers=2"), Invocation::Serve(strings(&["--workers=2"])));
         assert_eq!(parsed("x odoo scaffold a"), Invocation::Subcommand(strings(&["scaffold", "a"])));
-        assert_eq!(parsed("x bash -c ls"), Invocation::Program("bash".into(), vec!["-c".into(), "ls".into()]));
+        assert_eq!(
+            parsed("x bash -c ls"),
+            Invocation::Program("bash".into(), vec!["-c".into(), "ls".into()])
+        );
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::fs;
 use std::io::Write;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
@@ -11,7 +12,7 @@ use crate::error::{Failure, Problem};
 use crate::exit::Exit;
 use crate::health::server::Board;
 use crate::health::verdict::Question;
-use crate::health::{client, sampler, server};
+use crate::health::{client, server};
 use crate::process::children::Program;
 use crate::process::signals::Signals;
 use crate::settings::{resolve, source};
@@ -77,8 +78,9 @@ pub fn odoo_itself(arguments: &[String]) -> Result<Exit, Failure> {
     preflight::refuse_root()?;
     let environment = source::environment();
     let named = environment.get("ENTRYPOINT_ODOO_BIN").filter(|path| !path.is_empty());
-    let path = odoo::launch::find(named.map(std::path::Path::new), environment.get("PATH").unwrap_or_default())
-        .map_err(|(exit, problem)| Failure::one(exit, problem))?;
+    let path =
+        odoo::launch::find(named.map(std::path::Path::new), environment.get("PATH").unwrap_or_default())
+            .map_err(|(exit, problem)| Failure::one(exit, problem))?;
     program(path.into(), arguments.iter().map(OsString::from).collect())
 }
 
@@ -99,7 +101,9 @@ pub fn program(name: OsString, arguments: Vec<OsString>) -> Result<Exit, Failure
 pub fn healthcheck(question: Question) -> Result<Exit, Failure> {
     let address =
         resolve::listen(&source::environment()).map_err(|problem| Failure::one(Exit::Config, problem))?;
-    let address = sampler::loopback(&address.ip().to_string(), address.port());
+    // `[::]` answers on IPv4 too, and a container may have no IPv6.
+    let ip = if address.ip().is_unspecified() { Ipv4Addr::LOCALHOST.into() } else { address.ip() };
+    let address = SocketAddr::new(ip, address.port());
     let path = format!("/{}", question.name());
     let asked = runtime()?.block_on(client::get(address, "localhost", &path, HEALTHCHECK_DEADLINE));
     match asked {

@@ -3,9 +3,9 @@
 use std::fmt;
 
 use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::fmt::FmtContext;
 use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer};
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
-use tracing_subscriber::fmt::FmtContext;
 use tracing_subscriber::registry::LookupSpan;
 
 /// Reads `ENTRYPOINT_LOG_LEVEL`.
@@ -63,7 +63,7 @@ where
 /// UTC with milliseconds after a comma, from the library's `2025-11-23T22:28:01.123456Z`.
 fn timestamp() -> Result<String, fmt::Error> {
     let mut text = String::new();
-    SystemTime.format_time( &mut Writer::new(&mut text))?;
+    SystemTime.format_time(&mut Writer::new(&mut text))?;
     text.truncate("2025-11-23T22:28:01.123".len());
     Ok(text.replacen('T', " ", 1).replacen('.', ",", 1))
 }

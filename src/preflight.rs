@@ -97,7 +97,8 @@ pub fn render(settings: Settings) -> Result<Ready, Failure> {
     let files = write(&rendered, &settings.runtime_dirs)
         .map_err(|problem| Failure::one(Exit::CannotWrite, problem))?;
     let identity = identity(&settings.odoo);
-    let environment = launch::environment(std::env::vars_os(), &files.conf, files.pgpass.as_deref(), &identity);
+    let environment =
+        launch::environment(std::env::vars_os(), &files.conf, files.pgpass.as_deref(), &identity);
     Ok(Ready { settings, files, odoo, environment })
 }
 

@@ -311,7 +311,9 @@ impl Supervisor {
         let signal = tree::signal_of(relayed);
         let resizes = matches!(relayed, Relayed::MoreWorkers | Relayed::FewerWorkers);
         if resizes && !self.settings.odoo.prefork() {
-            tracing::warn!("{signal} changes the number of workers, and threaded mode has none: not forwarded");
+            tracing::warn!(
+                "{signal} changes the number of workers, and threaded mode has none: not forwarded"
+            );
         } else if tree::catches(pid, signal) {
             tree::send(pid, signal);
         } else {

@@ -40,10 +40,7 @@ pub enum Class {
 impl Class {
     /// Whether init scripts may still mend it; the others are retried for as long as the wait lasts.
     pub fn is_refusal(self) -> bool {
-        matches!(
-            self,
-            Class::LoginRefused | Class::MissingDatabase | Class::NoConnectRight | Class::Other
-        )
+        matches!(self, Class::LoginRefused | Class::MissingDatabase | Class::NoConnectRight | Class::Other)
     }
 
     /// A word for logs and metrics.
@@ -77,7 +74,10 @@ impl Refusal {
     /// Sorts an error of the client library.
     pub fn of(error: &tokio_postgres::Error) -> Self {
         if let Some(db) = error.as_db_error() {
-            return Refusal { class: of_sqlstate(db.code().code(), db.message()), text: db.message().to_owned() };
+            return Refusal {
+                class: of_sqlstate(db.code().code(), db.message()),
+                text: db.message().to_owned(),
+            };
         }
         let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
         while let Some(cause) = source {
@@ -171,16 +171,24 @@ pub fn after_failure(
         Limit::For(time) => time.saturating_sub(waited),
         _ => Duration::MAX,
     };
-    let grace_left =
-        if class.is_refusal() { auth_grace.saturating_sub(refused_for) } else { Duration::MAX };
+    let grace_left = if class.is_refusal() { auth_grace.saturating_sub(refused_for) } else { Duration::MAX };
     Verdict::Retry(step(waited).min(left).min(grace_left))
 }
 
-/// The problem that ends the wait.
-pub fn problem(target: &Target, database: &str, refusal: &Refusal, waited: Duration) -> Problem {
+/// The problem that ends the wait. `attempts` counts logins, the failing one among them.
+pub fn problem(
+    target: &Target,
+    database: &str,
+    refusal: &Refusal,
+    attempts: u32,
+    waited: Duration,
+) -> Problem {
     let place = target.describe(database);
-    let after = if waited.is_zero() { String::new() } else { format!(" after {:.1} s", waited.as_secs_f64()) };
-    let host = format!("host from the {}", target.host_origin);
+    let after = match attempts {
+        0 | 1 => String::new(),
+        several => format!(" after {several} attempts in {:.1} s", waited.as_secs_f64()),
+    };
+    let host = format!("host from {}", target.host_origin);
     let why = |detail: String| format!("{place}{after}: {} ({detail})", refusal.text);
     let wait = "raise ENTRYPOINT_WAIT_TIMEOUT if it only needs longer";
     match refusal.class {
@@ -206,7 +214,7 @@ pub fn problem(target: &Target, database: &str, refusal: &Refusal, waited: Durat
         ),
         Class::LoginRefused => Problem::new(
             "PostgreSQL refuses the login",
-            why(format!("role from the {}, password from the {}", target.user_origin, target.password_origin)),
+            why(format!("role from {}, password from {}", target.user_origin, target.password_origin)),
             "set USER and PASSWORD (or PASSWORD_FILE) to a role that exists and may log in; \
              a changed POSTGRES_PASSWORD does not reach a data volume that already exists",
         ),
@@ -221,14 +229,12 @@ pub fn problem(target: &Target, database: &str, refusal: &Refusal, waited: Durat
         ),
         Class::NoConnectRight => Problem::new(
             format!("the role may not connect to the database {database}"),
-            why(format!("role from the {}", target.user_origin)),
+            why(format!("role from {}", target.user_origin)),
             format!("GRANT CONNECT ON DATABASE \"{database}\" TO \"{}\"", target.user),
         ),
-        Class::Other => Problem::new(
-            "PostgreSQL cannot be used",
-            why(host),
-            "its own words are above; its log has more",
-        ),
+        Class::Other => {
+            Problem::new("PostgreSQL cannot be used", why(host), "its own words are above; its log has more")
+        }
     }
 }
 

@@ -83,11 +83,7 @@ impl Session {
 /// A text as an SQL literal, for the simple protocol, which has no parameters: libpq's `PQescapeLiteral`.
 pub fn literal(text: &str) -> String {
     let quoted = text.replace('\'', "''");
-    if quoted.contains('\\') {
-        format!("E'{}'", quoted.replace('\\', "\\\\"))
-    } else {
-        format!("'{quoted}'")
-    }
+    if quoted.contains('\\') { format!("E'{}'", quoted.replace('\\', "\\\\")) } else { format!("'{quoted}'") }
 }
 
 /// A name as an SQL identifier.

@@ -30,11 +30,13 @@ pub enum Content {
 /// # Errors
 /// The connection's.
 pub async fn content(session: &Session) -> Result<Content, Refusal> {
+    // The search for somebody else's table reads the whole catalogue, so only where Odoo's is missing.
     const TABLES: &str = "SELECT to_regclass('ir_module_module') IS NOT NULL, \
+        CASE WHEN to_regclass('ir_module_module') IS NULL THEN \
         (SELECT c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
          WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' \
          AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_class'::regclass \
-             AND d.objid = c.oid AND d.deptype = 'e') LIMIT 1)";
+             AND d.objid = c.oid AND d.deptype = 'e') LIMIT 1) END";
     const MODULES: &str =
         "SELECT name, state FROM ir_module_module WHERE state NOT IN ('uninstalled', 'uninstallable')";
     let tables = session.query(TABLES).await?;

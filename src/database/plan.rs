@@ -28,7 +28,8 @@ pub fn plan(database: &str, content: &Content, wanted: &[String]) -> Result<Opti
         Content::Empty if wanted.iter().any(|module| module == "base") => wanted.to_vec(),
         Content::Empty => std::iter::once("base".to_owned()).chain(wanted.iter().cloned()).collect(),
         Content::Odoo { modules } => {
-            let missing = wanted.iter().filter(|module| modules.get(*module).is_none_or(|s| s == "to install"));
+            let missing =
+                wanted.iter().filter(|module| modules.get(*module).is_none_or(|s| s == "to install"));
             missing.cloned().collect()
         }
     };

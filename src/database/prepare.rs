@@ -14,6 +14,10 @@ use crate::exit::Exit;
 use crate::lifecycle::Work;
 use crate::settings::Settings;
 
+/// Odoo 18 connects to this database at every start, to look for its own (`cli/server.py`, `main`), and its cron for
+/// as long as it runs.
+const COMMON: &str = "postgres";
+
 /// Why the database cannot be used, with the exit code.
 pub type Lost = (Exit, Problem);
 
@@ -30,13 +34,18 @@ pub trait Progress {
 pub async fn prepare(settings: &Settings, progress: &impl Progress) -> Result<Vec<Work>, Lost> {
     let mut wait = Wait::new(settings, progress);
     let mut works = Vec::new();
+    // A login is some milliseconds of waiting for a new backend, so this one is tried beside the first.
+    let target = settings.database.clone();
+    let early = tokio::spawn(async move { Session::open(&target, COMMON).await });
     for database in &settings.databases {
         let session = wait.database(database).await?;
         let content = facts::content(&session).await.map_err(|refusal| lost(settings, database, &refusal))?;
         works.extend(plan::plan(database, &content, &settings.init).map_err(|p| (Exit::Config, p))?);
     }
-    // Odoo 18 connects to it at every start, to look for its databases (`cli/server.py`, `main`).
-    wait.login("postgres").await?;
+    // It counts last, so that what is wrong with the used database is told first.
+    if !matches!(early.await, Ok(Ok(_))) {
+        wait.login(COMMON).await?;
+    }
     Ok(works)
 }
 
@@ -45,6 +54,7 @@ struct Wait<'a, P> {
     settings: &'a Settings,
     progress: &'a P,
     started: Instant,
+    attempts: u32,
     refused_since: Option<Instant>,
     last: Option<Class>,
     jitter: Jitter,
@@ -53,7 +63,15 @@ struct Wait<'a, P> {
 impl<'a, P: Progress> Wait<'a, P> {
     fn new(settings: &'a Settings, progress: &'a P) -> Self {
         let started = Instant::now();
-        Wait { settings, progress, started, refused_since: None, last: None, jitter: Jitter::new() }
+        Wait {
+            settings,
+            progress,
+            started,
+            attempts: 0,
+            refused_since: None,
+            last: None,
+            jitter: Jitter::new(),
+        }
     }
 
     fn target(&self) -> &'a Target {
@@ -73,7 +91,7 @@ impl<'a, P: Progress> Wait<'a, P> {
                     // No right: somebody else may be about to create it.
                     Ok(false) => {}
                     Err(refusal) => {
-                        self.pause("postgres", &refusal).await?;
+                        self.pause(COMMON, &refusal).await?;
                         continue;
                     }
                 }
@@ -94,6 +112,7 @@ impl<'a, P: Progress> Wait<'a, P> {
     /// Sleeps until the next attempt, or gives up.
     async fn pause(&mut self, database: &str, refusal: &Refusal) -> Result<(), Lost> {
         let now = Instant::now();
+        self.attempts = self.attempts.saturating_add(1);
         if self.last != Some(refusal.class) {
             self.progress.waiting(database, refusal);
             self.last = Some(refusal.class);
@@ -115,9 +134,10 @@ impl<'a, P: Progress> Wait<'a, P> {
                 tokio::time::sleep(self.jitter.of(step)).await;
                 Ok(())
             }
-            Verdict::GiveUp => {
-                Err((Exit::Database, classify::problem(self.target(), database, refusal, waited)))
-            }
+            Verdict::GiveUp => Err((
+                Exit::Database,
+                classify::problem(self.target(), database, refusal, self.attempts, waited),
+            )),
         }
     }
 }
@@ -142,7 +162,7 @@ impl Jitter {
 }
 
 fn lost(settings: &Settings, database: &str, refusal: &Refusal) -> Lost {
-    (Exit::Database, classify::problem(&settings.database, database, refusal, Duration::ZERO))
+    (Exit::Database, classify::problem(&settings.database, database, refusal, 1, Duration::ZERO))
 }
 
 /// Creates a database as Odoo would (`service/db.py`, `_create_empty_database`); false without the right to.
@@ -150,7 +170,7 @@ fn lost(settings: &Settings, database: &str, refusal: &Refusal) -> Lost {
 /// # Errors
 /// The server's, on the database `postgres`.
 async fn create(settings: &Settings, database: &str) -> Result<bool, Refusal> {
-    let session = Session::open(&settings.database, "postgres").await?;
+    let session = Session::open(&settings.database, COMMON).await?;
     if !facts::may_create(&session).await? {
         return Ok(false);
     }

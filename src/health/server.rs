@@ -45,9 +45,17 @@ pub struct Board {
 impl Board {
     /// The board of a process that has just started.
     pub fn new() -> Arc<Self> {
-        let first =
-            Snapshot { phase: Phase::Preflight, since: Moment::ZERO, detail: String::new(), checks: Vec::new() };
-        Arc::new(Board { started: Instant::now(), snapshot: watch::Sender::new(first), beat: AtomicU64::new(0) })
+        let first = Snapshot {
+            phase: Phase::Preflight,
+            since: Moment::ZERO,
+            detail: String::new(),
+            checks: Vec::new(),
+        };
+        Arc::new(Board {
+            started: Instant::now(),
+            snapshot: watch::Sender::new(first),
+            beat: AtomicU64::new(0),
+        })
     }
 
     /// The time now.
@@ -141,13 +149,10 @@ async fn serve(listener: &TcpListener, board: &Arc<Board>) {
     loop {
         // The semaphore is never closed.
         let Ok(slot) = slots.clone().acquire_owned().await else { return };
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
+        let Ok((stream, _)) = listener.accept().await else {
             // No descriptors left, or the client is gone already. Not in a tight loop.
-            Err(_) => {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-                continue;
-            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            continue;
         };
         let board = board.clone();
         tokio::spawn(async move {
@@ -174,7 +179,10 @@ fn respond(request: &Request<Incoming>, board: &Board) -> Response<Full<Bytes>> 
         "/readyz" | "/healthz" => Question::Ready,
         "/startupz" => Question::Started,
         _ => {
-            return text(StatusCode::NOT_FOUND, "not found; there are /livez /readyz /startupz /healthz\n".to_owned());
+            return text(
+                StatusCode::NOT_FOUND,
+                "not found; there are /livez /readyz /startupz /healthz\n".to_owned(),
+            );
         }
     };
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
@@ -182,9 +190,10 @@ fn respond(request: &Request<Incoming>, board: &Board) -> Response<Full<Bytes>> 
         response.headers_mut().insert(ALLOW, hyper::header::HeaderValue::from_static("GET, HEAD"));
         return response;
     }
-    let verbose = request.uri().query().is_some_and(|query| {
-        query.split('&').any(|part| part == "verbose" || part.starts_with("verbose="))
-    });
+    let verbose = request
+        .uri()
+        .query()
+        .is_some_and(|query| query.split('&').any(|part| part == "verbose" || part.starts_with("verbose=")));
     let answer = board.answer(question);
     let status = if answer.ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     text(status, answer.body(question, verbose))

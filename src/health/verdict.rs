@@ -115,7 +115,8 @@ pub struct Answer {
 /// Answers. `beat` is when the supervisor's loop last turned.
 pub fn answer(question: Question, snapshot: &Snapshot, beat: Moment, now: Moment) -> Answer {
     let silent = now.saturating_sub(beat);
-    let stuck = (silent > LOOP_STUCK).then(|| format!("the supervisor's loop is stuck for {} s", silent.as_secs()));
+    let stuck =
+        (silent > LOOP_STUCK).then(|| format!("the supervisor's loop is stuck for {} s", silent.as_secs()));
     let mut lines = vec![("supervisor", true, stuck)];
     match question {
         Question::Live => {}
@@ -140,7 +141,8 @@ pub fn answer(question: Question, snapshot: &Snapshot, beat: Moment, now: Moment
 }
 
 fn phase_text(snapshot: &Snapshot, now: Moment) -> String {
-    let mut text = format!("{} for {} s", snapshot.phase.name(), now.saturating_sub(snapshot.since).as_secs());
+    let mut text =
+        format!("{} for {} s", snapshot.phase.name(), now.saturating_sub(snapshot.since).as_secs());
     if !snapshot.detail.is_empty() {
         let _ = write!(text, ": {}", snapshot.detail);
     }

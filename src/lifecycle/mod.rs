@@ -289,19 +289,50 @@ enum After {
 enum State {
     Preflight,
     Waiting,
-    Lock { rest: Vec<Work> },
+    Lock {
+        rest: Vec<Work>,
+    },
     /// `stop`: a stop was asked for between the decision to start the child and its process id.
-    Starting { role: Role, rest: Vec<Work>, stop: bool },
-    Init { child: Pid, work: Work, rest: Vec<Work> },
-    Verify { rest: Vec<Work> },
-    Boot { child: Pid },
-    Serving { child: Pid },
-    Draining { child: Pid, until: Moment },
-    Stopping { child: Pid, stage: Stage, until: Moment },
+    Starting {
+        role: Role,
+        rest: Vec<Work>,
+        stop: bool,
+    },
+    Init {
+        child: Pid,
+        work: Work,
+        rest: Vec<Work>,
+    },
+    Verify {
+        rest: Vec<Work>,
+    },
+    Boot {
+        child: Pid,
+    },
+    Serving {
+        child: Pid,
+    },
+    Draining {
+        child: Pid,
+        until: Moment,
+    },
+    Stopping {
+        child: Pid,
+        stage: Stage,
+        until: Moment,
+    },
     /// `over_budget`: the main process did not end by itself.
-    Killing { child: Pid, until: Moment },
-    Sweep { until: Moment, after: After },
-    Backoff { until: Moment },
+    Killing {
+        child: Pid,
+        until: Moment,
+    },
+    Sweep {
+        until: Moment,
+        after: After,
+    },
+    Backoff {
+        until: Moment,
+    },
     Done,
 }
 
@@ -326,13 +357,15 @@ impl Lifecycle {
             State::Preflight => Phase::Preflight,
             State::Waiting => Phase::Waiting,
             State::Lock { .. } => Phase::Lock,
-            State::Starting { role: Role::Init(_), .. } | State::Init { .. } | State::Verify { .. } => Phase::Init,
+            State::Starting { role: Role::Init(_), .. } | State::Init { .. } | State::Verify { .. } => {
+                Phase::Init
+            }
             State::Starting { role: Role::Server, .. } | State::Boot { .. } => Phase::Boot,
             State::Serving { .. } => Phase::Serving,
             State::Draining { .. } => Phase::Draining,
-            State::Stopping { .. }
-            | State::Killing { .. }
-            | State::Sweep { after: After::Exit(_), .. } => Phase::Stopping,
+            State::Stopping { .. } | State::Killing { .. } | State::Sweep { after: After::Exit(_), .. } => {
+                Phase::Stopping
+            }
             State::Sweep { after: After::Backoff { .. }, .. } | State::Backoff { .. } => Phase::Backoff,
             State::Done => Phase::Exited,
         }

@@ -1,6 +1,8 @@
 //! From one state to the next. Every pair of state and event is answered; a pair that is passed over says which real
 //! race leads there.
 
+use std::time::Duration;
+
 use super::{
     Action, After, BACKOFF_MAX, BACKOFF_MIN, Ending, Event, FORCED_STOP, KILL_WAIT, Lifecycle, Moment,
     ODOO_USAGE_ERROR, Pid, Policy, Relayed, Restart, Role, Severity, Stage, State, Work,
@@ -16,7 +18,7 @@ impl Lifecycle {
         let state = std::mem::replace(&mut self.state, State::Done);
         let (state, actions) = match event {
             Event::StopAsked => stop_asked(state, now, policy),
-            Event::Tick => self.tick(state, now, policy),
+            Event::Tick => tick(state, now, policy),
             Event::ChildEnded(pid, ending) => self.child_ended(state, pid, ending, now, policy),
             Event::Relay(signal) => relay(state, signal),
             event => progress(state, event, now, policy),
@@ -25,14 +27,7 @@ impl Lifecycle {
         actions
     }
 
-    fn child_ended(
-        &mut self,
-        state: State,
-        pid: Pid,
-        ending: Ending,
-        now: Moment,
-        policy: &Policy,
-    ) -> Next {
+    fn child_ended(&mut self, state: State, pid: Pid, ending: Ending, now: Moment, policy: &Policy) -> Next {
         match state {
             State::Init { child, work, rest } if child == pid => match ending {
                 Ending::Code(0) => (State::Verify { rest }, vec![Action::Verify(work)]),
@@ -45,9 +40,7 @@ impl Lifecycle {
             State::Draining { child, .. } | State::Stopping { child, .. } if child == pid => {
                 sweep(After::Exit(Exit::Success), now)
             }
-            State::Killing { child, .. } if child == pid => {
-                sweep(After::Exit(Exit::StopOverBudget), now)
-            }
+            State::Killing { child, .. } if child == pid => sweep(After::Exit(Exit::StopOverBudget), now),
             // An orphan that was reaped, or a child of an earlier life.
             state => (state, Vec::new()),
         }
@@ -91,40 +84,38 @@ impl Lifecycle {
         actions.insert(0, Action::Report(Severity::Warning, text));
         (state, actions)
     }
+}
 
-    fn tick(&mut self, state: State, now: Moment, policy: &Policy) -> Next {
-        match state {
-            State::Draining { child, until } if now >= until => {
-                let until = now + policy.stop_timeout;
-                (State::Stopping { child, stage: Stage::Asked, until }, vec![Action::Terminate(child)])
-            }
-            State::Stopping { child, stage: Stage::Asked, until } if now >= until => force(child, now),
-            State::Stopping { child, stage: Stage::Forced, until } if now >= until => (
-                State::Killing { child, until: now + KILL_WAIT },
-                vec![
-                    Action::Report(Severity::Error, "Odoo did not end in its time: killing it".to_owned()),
-                    Action::KillTree,
-                ],
-            ),
-            // A process in an uninterruptible sleep: the kernel ends it, and the container, when the device answers.
-            State::Killing { until, .. } if now >= until => (
-                State::Done,
-                vec![
-                    Action::Report(Severity::Error, "the kernel did not release every process".to_owned()),
-                    Action::ReleaseLock,
-                    Action::Exit(Exit::StopOverBudget),
-                ],
-            ),
-            State::Sweep { until, after } if now >= until => {
-                let text = "the kernel did not release every process that Odoo left behind".to_owned();
-                let (state, mut actions) = swept(after, now);
-                actions.insert(0, Action::Report(Severity::Error, text));
-                (state, actions)
-            }
-            State::Backoff { until } if now >= until => (State::Waiting, vec![Action::AwaitDatabase]),
-            // A timer that was armed for a state that has been left since.
-            state => (state, Vec::new()),
+/// A deadline has passed, or may have.
+fn tick(state: State, now: Moment, policy: &Policy) -> Next {
+    match state {
+        State::Draining { child, until } if now >= until => ask(child, policy.stop_timeout, now),
+        State::Stopping { child, stage: Stage::Asked, until } if now >= until => force(child, now),
+        State::Stopping { child, stage: Stage::Forced, until } if now >= until => (
+            State::Killing { child, until: now + KILL_WAIT },
+            vec![
+                Action::Report(Severity::Error, "Odoo did not end in its time: killing it".to_owned()),
+                Action::KillTree,
+            ],
+        ),
+        // A process in an uninterruptible sleep: the kernel ends it, and the container, when the device answers.
+        State::Killing { until, .. } if now >= until => (
+            State::Done,
+            vec![
+                Action::Report(Severity::Error, "the kernel did not release every process".to_owned()),
+                Action::ReleaseLock,
+                Action::Exit(Exit::StopOverBudget),
+            ],
+        ),
+        State::Sweep { until, after } if now >= until => {
+            let text = "the kernel did not release every process that Odoo left behind".to_owned();
+            let (state, mut actions) = swept(&after, now);
+            actions.insert(0, Action::Report(Severity::Error, text));
+            (state, actions)
         }
+        State::Backoff { until } if now >= until => (State::Waiting, vec![Action::AwaitDatabase]),
+        // A timer that was armed for a state that has been left since.
+        state => (state, Vec::new()),
     }
 }
 
@@ -136,27 +127,13 @@ fn stop_asked(state: State, now: Moment, policy: &Policy) -> Next {
             exit(Exit::Success, vec![Action::AbandonDatabase])
         }
         State::Starting { role, rest, .. } => (State::Starting { role, rest, stop: true }, Vec::new()),
-        State::Init { child, .. } => {
-            let until = now + policy.init_stop_timeout;
-            (State::Stopping { child, stage: Stage::Asked, until }, vec![Action::Terminate(child)])
-        }
+        State::Init { child, .. } => ask(child, policy.init_stop_timeout, now),
         // Nobody is being served yet, so there is nothing to drain.
-        State::Boot { child } => {
-            let until = now + policy.stop_timeout;
-            (State::Stopping { child, stage: Stage::Asked, until }, vec![Action::Terminate(child)])
-        }
-        State::Serving { child } if policy.drain_delay.is_zero() => {
-            let until = now + policy.stop_timeout;
-            (State::Stopping { child, stage: Stage::Asked, until }, vec![Action::Terminate(child)])
-        }
-        State::Serving { child } => {
-            (State::Draining { child, until: now + policy.drain_delay }, Vec::new())
-        }
+        State::Boot { child } => ask(child, policy.stop_timeout, now),
+        State::Serving { child } if policy.drain_delay.is_zero() => ask(child, policy.stop_timeout, now),
+        State::Serving { child } => (State::Draining { child, until: now + policy.drain_delay }, Vec::new()),
         // The second one skips the drain.
-        State::Draining { child, .. } => {
-            let until = now + policy.stop_timeout;
-            (State::Stopping { child, stage: Stage::Asked, until }, vec![Action::Terminate(child)])
-        }
+        State::Draining { child, .. } => ask(child, policy.stop_timeout, now),
         // A further one forces: somebody at a terminal, or an orchestrator at the end of its patience.
         State::Stopping { child, stage: Stage::Asked, .. } => force(child, now),
         // Nothing left to hasten; or a crash that is being swept: no restart any more.
@@ -171,9 +148,7 @@ fn stop_asked(state: State, now: Moment, policy: &Policy) -> Next {
 
 fn relay(state: State, signal: Relayed) -> Next {
     match state {
-        State::Boot { child } | State::Serving { child } => {
-            (state, vec![Action::Forward(child, signal)])
-        }
+        State::Boot { child } | State::Serving { child } => (state, vec![Action::Forward(child, signal)]),
         // Stacks are wanted most when something hangs; the others would undo a stop (`HUP`) or mean nothing.
         State::Draining { child, .. } | State::Stopping { child, .. } | State::Init { child, .. }
             if signal == Relayed::DumpStacks =>
@@ -190,10 +165,9 @@ fn progress(state: State, event: Event, now: Moment, policy: &Policy) -> Next {
         (State::Preflight, Event::Started) => (State::Waiting, vec![Action::AwaitDatabase]),
 
         (State::Waiting, Event::DatabaseReady(work)) => next_work(work),
-        (
-            State::Waiting | State::Lock { .. } | State::Verify { .. },
-            Event::DatabaseLost(code, problem),
-        ) => exit(code, vec![Action::Fail(problem), Action::ReleaseLock]),
+        (State::Waiting | State::Lock { .. } | State::Verify { .. }, Event::DatabaseLost(code, problem)) => {
+            exit(code, vec![Action::Fail(problem), Action::ReleaseLock])
+        }
 
         (State::Lock { rest }, Event::Locked(Some(work))) => {
             let role = Role::Init(work);
@@ -219,11 +193,7 @@ fn progress(state: State, event: Event, now: Moment, policy: &Policy) -> Next {
                 Role::Server => policy.stop_timeout,
             };
             if stop {
-                let until = now + grace;
-                return (
-                    State::Stopping { child, stage: Stage::Asked, until },
-                    vec![Action::Terminate(child)],
-                );
+                return ask(child, grace, now);
             }
             match role {
                 Role::Init(work) => (State::Init { child, work, rest }, Vec::new()),
@@ -236,7 +206,7 @@ fn progress(state: State, event: Event, now: Moment, policy: &Policy) -> Next {
         }
 
         (State::Boot { child }, Event::Page) => (State::Serving { child }, Vec::new()),
-        (State::Sweep { after, .. }, Event::TreeGone) => swept(after, now),
+        (State::Sweep { after, .. }, Event::TreeGone) => swept(&after, now),
 
         // An answer of the database that was overtaken by a stop, a page that answers in any other phase
         // (readiness is the probes' matter), a sweep that was given up.
@@ -263,10 +233,7 @@ fn progress(state: State, event: Event, now: Moment, policy: &Policy) -> Next {
 fn next_work(mut work: Vec<Work>) -> Next {
     if work.is_empty() {
         let role = Role::Server;
-        return (
-            State::Starting { role: role.clone(), rest: work, stop: false },
-            vec![Action::Spawn(role)],
-        );
+        return (State::Starting { role: role.clone(), rest: work, stop: false }, vec![Action::Spawn(role)]);
     }
     let first = work.remove(0);
     (State::Lock { rest: work }, vec![Action::TakeLock(first)])
@@ -283,6 +250,11 @@ fn fail_init(work: &Work, ending: Ending, now: Moment) -> Next {
     (state, actions)
 }
 
+fn ask(child: Pid, grace: Duration, now: Moment) -> Next {
+    let state = State::Stopping { child, stage: Stage::Asked, until: now + grace };
+    (state, vec![Action::Terminate(child)])
+}
+
 fn force(child: Pid, now: Moment) -> Next {
     let state = State::Stopping { child, stage: Stage::Forced, until: now + FORCED_STOP };
     let text = "Odoo has not ended yet: telling it to end by force".to_owned();
@@ -294,8 +266,8 @@ fn sweep(after: After, now: Moment) -> Next {
     (State::Sweep { until: now + KILL_WAIT, after }, vec![Action::KillTree])
 }
 
-fn swept(after: After, now: Moment) -> Next {
-    match after {
+fn swept(after: &After, now: Moment) -> Next {
+    match *after {
         After::Exit(code) => exit(code, vec![Action::ReleaseLock]),
         After::Backoff { pause } => (State::Backoff { until: now + pause }, Vec::new()),
     }

@@ -91,18 +91,14 @@ pub fn parse(arguments: &[String]) -> Result<Args, UsageError> {
             let (name, flag) = long_flag(written)?;
             match flag {
                 Flag::Option(option, None) => {
-                    let value = match inline.or_else(|| rest.next().cloned()) {
-                        Some(value) => value,
-                        None => return Err(needs_value(name)),
-                    };
+                    let value = inline.or_else(|| rest.next().cloned()).ok_or_else(|| needs_value(name))?;
                     args.take(option, name, value)?;
                 }
                 flag if inline.is_none() => args.switch(&flag, name)?,
                 _ => return Err(usage(format!("{name} takes no value"), format!("write {name} alone"))),
             }
         } else if argument.starts_with('-') && argument.len() > 1 {
-            let mut letters = argument[1..].char_indices();
-            while let Some((at, letter)) = letters.next() {
+            for (at, letter) in argument[1..].char_indices() {
                 let name = format!("-{letter}");
                 match flag_of(&name).ok_or_else(|| unknown(&name))? {
                     Flag::Option(option, None) => {

@@ -134,17 +134,18 @@ pub fn parse(bytes: &[u8]) -> Result<Document, SyntaxError> {
 
 fn decode(bytes: &[u8]) -> Result<&str, SyntaxError> {
     std::str::from_utf8(bytes).map_err(|error| {
-        let good = &bytes[..error.valid_up_to()];
-        let line_start = good.iter().rposition(|byte| *byte == b'\n').map_or(0, |position| position + 1);
+        let (good, bad) = bytes.split_at(error.valid_up_to());
+        let good = String::from_utf8_lossy(good);
+        let line = good.rsplit('\n').next().unwrap_or_default();
         SyntaxError {
-            line: good.iter().filter(|byte| **byte == b'\n').count() + 1,
-            column: String::from_utf8_lossy(&good[line_start..]).chars().count() + 1,
-            message: format!("the byte 0x{:02x} is not UTF-8", bytes[error.valid_up_to()]),
+            line: good.matches('\n').count() + 1,
+            column: line.chars().count() + 1,
+            message: format!("the byte 0x{:02x} is not UTF-8", bad.first().copied().unwrap_or_default()),
         }
     })
 }
 
-/// Python's `str.isspace`, which counts four separators that Unicode's White_Space does not.
+/// Python's `str.isspace`, which counts four separators that Unicode's `White_Space` does not.
 fn blank(c: char) -> bool {
     c.is_whitespace() || ('\x1c'..='\x1f').contains(&c)
 }
@@ -258,7 +259,11 @@ mod tests {
     fn values_are_literal_but_for_the_blanks_around_them() {
         assert_eq!(
             options("[options]\nDb_Password: a#b;c%d=e:f\nlist_db = \"False\" ; no comment\nempty =\n"),
-            [pair("db_password", "a#b;c%d=e:f"), pair("list_db", "\"False\" ; no comment"), pair("empty", "")]
+            [
+                pair("db_password", "a#b;c%d=e:f"),
+                pair("list_db", "\"False\" ; no comment"),
+                pair("empty", "")
+            ]
         );
     }
 

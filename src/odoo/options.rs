@@ -76,11 +76,11 @@ const fn file(
 }
 
 const fn secret(key: &'static str, flags: &'static [&'static str], default: &'static str) -> OptionSpec {
-    OptionSpec { key, flags, off: &[], kind: Kind::Text, default, place: Place::File, secret: true }
+    OptionSpec { key, flags, off: &[], kind: Text, default, place: Place::File, secret: true }
 }
 
 const fn off(key: &'static str, off: &'static [&'static str]) -> OptionSpec {
-    OptionSpec { key, flags: &[], off, kind: Kind::Bool, default: "True", place: Place::File, secret: false }
+    OptionSpec { key, flags: &[], off, kind: Bool, default: "True", place: Place::File, secret: false }
 }
 
 const fn flag(

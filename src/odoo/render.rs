@@ -33,7 +33,8 @@ pub fn render(odoo: &Odoo) -> Rendered {
     for setting in &odoo.options {
         let mut text = setting.text.as_str();
         if setting.key == "db_password" && needs_pgpass(text, &setting.origin) {
-            pgpass = Some(Secret::new(format!("*:*:*:*:{}\n", text.replace('\\', "\\\\").replace(':', "\\:"))));
+            pgpass =
+                Some(Secret::new(format!("*:*:*:*:{}\n", text.replace('\\', "\\\\").replace(':', "\\:"))));
             text = "False";
         }
         // An empty value is a crash for Odoo's integers and means "not set" everywhere else.
@@ -89,7 +90,10 @@ fn write_into(rendered: &Rendered, parent: &Path) -> io::Result<Files> {
     // In /tmp anybody could have made it first, as a link or as a folder of theirs.
     if !metadata.is_dir() || metadata.uid() != nix::unistd::geteuid().as_raw() {
         let name = folder.display();
-        return Err(io::Error::new(io::ErrorKind::PermissionDenied, format!("{name} is not a folder of ours")));
+        return Err(io::Error::new(
+            io::ErrorKind::PermissionDenied,
+            format!("{name} is not a folder of ours"),
+        ));
     }
     if metadata.permissions().mode() & 0o077 != 0 {
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o700))?;

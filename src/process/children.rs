@@ -59,9 +59,10 @@ fn not_started(program: &Program, error: &io::Error) -> (Exit, Problem) {
         io::ErrorKind::NotFound if program.path.exists() => {
             (Exit::NotExecutable, "its first line names an interpreter that is not installed".to_owned())
         }
-        io::ErrorKind::NotFound => {
-            (Exit::NotFound, "install it, or set ENTRYPOINT_ODOO_BIN to where Odoo's executable is".to_owned())
-        }
+        io::ErrorKind::NotFound => (
+            Exit::NotFound,
+            "install it, or set ENTRYPOINT_ODOO_BIN to where Odoo's executable is".to_owned(),
+        ),
         _ => (Exit::NotExecutable, format!("make it executable for this user: chmod a+rx {path}")),
     };
     (exit, Problem::new(format!("cannot start {path}"), format!("{path}: {error}"), hint))

@@ -18,7 +18,8 @@ pub fn descendants() -> Vec<Pid> {
     let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<Pid>().ok());
     for pid in pids {
         // Gone since the folder was read: nothing to tell.
-        if let Some((parent, state)) = fs::read(format!("/proc/{pid}/stat")).ok().as_deref().and_then(parse_stat)
+        if let Some((parent, state)) =
+            fs::read(format!("/proc/{pid}/stat")).ok().as_deref().and_then(parse_stat)
             && state != 'Z'
         {
             children.entry(parent).or_default().push(pid);

@@ -61,7 +61,9 @@ mod tests {
         for text in ["0", "500ms", "30s", "5m", "2h", "90s"] {
             assert_eq!(format_duration(duration(text).unwrap()), text);
         }
-        for text in ["", "5", "5 s", "-1s", "1.5s", "5d", "s", "99999999999999999999s", "18446744073709551615h"] {
+        for text in
+            ["", "5", "5 s", "-1s", "1.5s", "5d", "s", "99999999999999999999s", "18446744073709551615h"]
+        {
             assert!(duration(text).is_err(), "{text:?} was taken");
         }
     }

@@ -82,10 +82,22 @@ pub const PREFIX: &str = "ENTRYPOINT_";
 /// The supervisor's own variables. The names without the prefix are the fields of [`super::raw::RawSettings`].
 pub const VARIABLES: &[Variable] = &[
     variable("ENTRYPOINT_LISTEN", "[::]:8080", "address of the probes; [::] answers on IPv4 too"),
-    variable("ENTRYPOINT_WAIT_TIMEOUT", "5m", "how long to wait for PostgreSQL; 0 = one attempt, forever = no end"),
-    variable("ENTRYPOINT_AUTH_GRACE", "5s", "how long a refusal is retried, since init scripts create roles late"),
+    variable(
+        "ENTRYPOINT_WAIT_TIMEOUT",
+        "5m",
+        "how long to wait for PostgreSQL; 0 = one attempt, forever = no end",
+    ),
+    variable(
+        "ENTRYPOINT_AUTH_GRACE",
+        "5s",
+        "how long a refusal is retried, since init scripts create roles late",
+    ),
     variable("ENTRYPOINT_CREATE_DB", "true", "create a missing database"),
-    variable("ENTRYPOINT_ODOO_BIN", "", "Odoo's executable (default: the first odoo or odoo-bin on the PATH)"),
+    variable(
+        "ENTRYPOINT_ODOO_BIN",
+        "",
+        "Odoo's executable (default: the first odoo or odoo-bin on the PATH)",
+    ),
     variable("ENTRYPOINT_RUNTIME_DIR", "", "folder of the rendered file (default: /run/odoo, else /tmp)"),
     variable("ENTRYPOINT_DRAIN_DELAY", "0", "unready for this long before Odoo is stopped"),
     variable(

@@ -122,13 +122,13 @@ fn read_bounded(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
 
 /// The error with what explains a refusal: our uid, the file's owner and mode.
 fn describe(path: &Path, error: &io::Error) -> String {
-    let mut text = error.to_string();
-    if error.kind() == io::ErrorKind::PermissionDenied {
-        text += &format!("; this process is uid {}", nix::unistd::geteuid());
-        if let Ok(metadata) = std::fs::metadata(path) {
-            let (uid, gid, mode) = (metadata.uid(), metadata.gid(), metadata.mode() & 0o7777);
-            text += &format!(", the file is {uid}:{gid} mode {mode:04o}");
-        }
+    if error.kind() != io::ErrorKind::PermissionDenied {
+        return error.to_string();
     }
-    text
+    // A folder on the way may be closed, and then the file's own mode is not to be had.
+    let file = std::fs::metadata(path).map_or(String::new(), |metadata| {
+        let (uid, gid, mode) = (metadata.uid(), metadata.gid(), metadata.mode() & 0o7777);
+        format!(", the file is {uid}:{gid} mode {mode:04o}")
+    });
+    format!("{error}; this process is uid {}{file}", nix::unistd::geteuid())
 }

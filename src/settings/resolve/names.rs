@@ -1,0 +1,137 @@
+//! Names that nobody knows: misspelled variables and keys are told with the nearest one that exists.
+
+use super::Resolver;
+use crate::error::{Problem, nearest};
+use crate::odoo::options::{self, OPTIONS, Place};
+use crate::settings::reference::{self, CONNECTIONS, VARIABLES};
+use crate::settings::{Origin, Setting};
+
+impl Resolver<'_> {
+    /// Values that are not UTF-8 cannot be compared, written or shown.
+    pub(super) fn check_texts(&mut self) {
+        let mut wrong: Vec<&String> = self.inputs.environment.not_text.iter().collect();
+        wrong.retain(|name| is_ours(name));
+        for name in wrong {
+            self.problems.push(Problem::new(
+                format!("the setting {name} is not valid"),
+                format!("{name} (environment) is not UTF-8"),
+                format!("set {name} to UTF-8 text, or put it into a file and name that in {name}_FILE"),
+            ));
+        }
+        let failed = self.inputs.environment.files.iter();
+        for (variable, error) in
+            failed.filter_map(|(name, content)| content.as_ref().err().map(|e| (name, e)))
+        {
+            self.problems.push(Problem::new(
+                format!("cannot use the file that {variable} names"),
+                error.clone(),
+                format!("make the file readable for the user that runs this container, or unset {variable}"),
+            ));
+        }
+    }
+
+    pub(super) fn keep_unknown_keys(&mut self) {
+        let Some(base) = self.inputs.base else { return };
+        for entry in base.document.options() {
+            let key = options::current_name(&entry.key);
+            match options::find(key) {
+                Some(option) if option.place == Place::File => {}
+                Some(option) => {
+                    let hint = match option.flags.last() {
+                        Some(flag) => format!("remove the line; {flag} is a flag"),
+                        None => "remove the line".to_owned(),
+                    };
+                    self.problems.push(Problem::new(
+                        format!("{key} cannot stand in the base file"),
+                        format!("{} line {}: Odoo 18 does not read it there", base.path, entry.line),
+                        hint,
+                    ));
+                }
+                None => {
+                    let near = nearest(key, OPTIONS.iter().map(|option| option.key));
+                    let near = near.map_or(String::new(), |name| format!(" (did you mean {name}?)"));
+                    self.warnings.push(format!(
+                        "{} line {}: {key} is no option of Odoo 18; kept for modules that read it{near}",
+                        base.path, entry.line
+                    ));
+                    self.settings.push(Setting {
+                        key: key.to_owned(),
+                        text: entry.value.clone(),
+                        origin: Origin::BaseFile { path: base.path.clone(), line: entry.line },
+                    });
+                }
+            }
+        }
+    }
+
+    /// `ODOO_*` that is no option: other software uses the prefix, so a typing error can only be warned about.
+    pub(super) fn check_odoo_names(&mut self) {
+        for name in self.inputs.environment.values.keys() {
+            let Some(rest) = name.strip_prefix("ODOO_") else { continue };
+            if reference::KNOWN_ODOO_VARIABLES.contains(&name.as_str()) || service_link(rest) {
+                continue;
+            }
+            let key = rest.to_lowercase();
+            let file_of = key.strip_suffix("_file").and_then(options::find);
+            match options::find(&key).or(file_of) {
+                Some(option) if option.place == Place::File => {}
+                Some(option) => {
+                    let flag = option.flags.last().copied().unwrap_or_default();
+                    self.problems.push(Problem::new(
+                        format!("{name} cannot be set"),
+                        format!(
+                            "{} cannot stand in odoo.conf: Odoo 18 takes it from its flags only",
+                            option.key
+                        ),
+                        format!("unset {name}; as an argument it is {flag}"),
+                    ));
+                }
+                None => {
+                    let known = OPTIONS.iter().filter(|option| option.place == Place::File);
+                    let near = nearest(&key, known.map(|option| option.key));
+                    let near = near
+                        .map_or(String::new(), |key| format!("; did you mean ODOO_{}?", key.to_uppercase()));
+                    self.warnings.push(format!("{name} is no option of Odoo 18 and is ignored{near}"));
+                }
+            }
+        }
+    }
+
+    /// Unknown variables of our own prefix; returns the list of the known ones for other messages.
+    pub(super) fn own_variables(&mut self) -> String {
+        let known: Vec<&str> = VARIABLES.iter().map(|variable| variable.name).collect();
+        for name in self.inputs.environment.values.keys() {
+            if name.starts_with(reference::PREFIX) && !known.contains(&name.as_str()) {
+                let near = nearest(name, known.iter().copied());
+                self.problems.push(Problem::new(
+                    format!("there is no setting {name}"),
+                    format!("{name} (environment) is not one of this program's variables"),
+                    match near {
+                        Some(near) => format!("did you mean {near}?"),
+                        None => "`odoo-entrypoint --help` lists them".to_owned(),
+                    },
+                ));
+            }
+        }
+        format!("the variables are {}", known.join(", "))
+    }
+}
+
+/// Whether a variable is one that this program reads.
+fn is_ours(name: &str) -> bool {
+    let plain = name.strip_suffix("_FILE").unwrap_or(name);
+    connection_variable(plain) || name.starts_with("ODOO_") || name.starts_with(reference::PREFIX)
+}
+
+/// Whether a variable carries a connection setting, by its name or an alias.
+pub fn connection_variable(name: &str) -> bool {
+    CONNECTIONS.iter().any(|connection| connection.name == name || connection.aliases.contains(&name))
+}
+
+/// What Kubernetes injects for a Service named `odoo`: `ODOO_PORT=tcp://...`, `ODOO_PORT_8069_TCP_ADDR`,
+/// `ODOO_SERVICE_HOST`, `ODOO_SERVICE_PORT_HTTP`.
+fn service_link(rest: &str) -> bool {
+    let port = rest == "PORT"
+        || rest.strip_prefix("PORT_").is_some_and(|tail| tail.starts_with(|c: char| c.is_ascii_digit()));
+    port || rest == "SERVICE_HOST" || rest == "SERVICE_PORT" || rest.starts_with("SERVICE_PORT_")
+}

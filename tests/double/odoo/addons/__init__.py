@@ -1,0 +1,1 @@
+"""The namespace that modules are imported into."""

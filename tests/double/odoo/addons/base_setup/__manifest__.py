@@ -1,0 +1,8 @@
+{
+    "name": "Initial Setup Tools",
+    "version": "1.0",
+    "author": "Odoo S.A.",
+    "license": "LGPL-3",
+    "depends": ["base", "web"],
+    "auto_install": False,
+}

@@ -1,0 +1,49 @@
+//! `odoo-entrypoint` itself, from outside: what it starts, what it answers, what it says, and how it ends.
+
+mod crash;
+mod database;
+mod failures;
+mod phases;
+mod probes;
+mod product;
+mod secrets;
+
+use crate::harness::odoo::Odoo;
+use crate::harness::{Limit, Test, World};
+use libtest_mimic::Trial;
+use std::sync::Arc;
+
+/// One statement about the product with the double behind it.
+type Check = (&'static str, fn(&Test));
+
+/// The statements that are made about real Odoo too.
+type MainJob = (&'static str, fn(&Test, &Odoo));
+
+/// Every check of the product.
+pub fn trials(world: &Arc<World>) -> Vec<Trial> {
+    let mut trials = Vec::new();
+    for (group, checks) in [
+        ("crash", crash::CHECKS),
+        ("database", database::CHECKS),
+        ("failures", failures::CHECKS),
+        ("phases", phases::CHECKS),
+        ("probes", probes::CHECKS),
+        ("secrets", secrets::CHECKS),
+    ] {
+        for (name, check) in checks {
+            trials.push(world.trial(format!("serve::{group}::{name}"), Limit::Double, check));
+        }
+    }
+    let real = Odoo::real();
+    for (name, check) in phases::MAIN_JOB {
+        let body = move |test: &Test| check(test, &Odoo::Double);
+        trials.push(world.trial(format!("serve::main_job::double::{name}"), Limit::Double, body));
+        let name = format!("serve::main_job::real::{name}");
+        trials.push(match real.clone() {
+            Ok(odoo) => world.trial(name, Limit::Real, move |test| check(test, &odoo)),
+            Err(reason) => world.skipped(name, reason),
+        });
+    }
+    trials.push(failures::as_root(world));
+    trials
+}
