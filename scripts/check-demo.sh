@@ -48,8 +48,7 @@ processes_of_it() {
     for folder in /proc/[0-9]*; do
         pid=${folder#/proc/}
         [[ $pid != "$$" && $pid != "$BASHPID" ]] || continue
-        if tr '\0' '\n' 2>/dev/null <"$folder/cmdline" | grep -qF "$place/" ||
-            tr '\0' '\n' 2>/dev/null <"$folder/environ" | grep -qF "$place"; then
+        if grep -qsF "$place" "$folder/cmdline" "$folder/environ"; then
             printf '%s %s\n' "$pid" "$(tr '\0' ' ' <"$folder/cmdline" 2>/dev/null)"
         fi
     done

@@ -1,6 +1,8 @@
 # shellcheck shell=bash
 # What this project needs from the machine. Sourced by the demo, the tests and CI; Debian 12/13, Ubuntu 22.04/24.04.
 #
+# Under `pipefail` a `grep -q` must not end a pipe: it leaves early, and who still writes into it fails.
+#
 #   need_packages PACKAGE...     installs those that are missing; asks dpkg first, so nothing missing costs nothing
 #   need_rust                    a cargo that can build this project, first on the PATH
 #   need_odoo_packages TREE      the Python packages that Odoo's own debian/control names
@@ -79,9 +81,7 @@ install_packages() {
 }
 
 # Whether apt knows the package.
-package_exists() {
-    apt-cache policy "$1" 2>/dev/null | grep -q '^  Candidate: [^(]'
-}
+package_exists() { grep -q '^  Candidate: [^(]' <<<"$(apt-cache policy "$1" 2>/dev/null)"; }
 
 need_python() { need_packages python3 python3-psycopg2; }
 
@@ -136,7 +136,7 @@ cargo_is_good() {
     local version
     # An older rustup would fetch the pinned toolchain when cargo is asked for its version, without a word for a minute.
     if have rustup && [ -z "${RUSTUP_TOOLCHAIN:-}" ]; then
-        rustup toolchain list 2>/dev/null | grep -q "^$(rust_pinned)" || return 1
+        grep -q "^$(rust_pinned)" <<<"$(rustup toolchain list 2>/dev/null)" || return 1
     fi
     version=$(cargo_version)
     [ -n "$version" ] && version_at_least "$version" "$(rust_least)"
