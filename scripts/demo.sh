@@ -127,15 +127,33 @@ give_to() { [ -z "$caller_is_root" ] || chown "$1:" "${@:2}"; }
 
 odoo_says='' odoo_is_real=yes python_path=''
 
+# Settles `source_tree`. First of all, since a wrong one should not be found after minutes.
+find_source_tree() {
+    source_tree=''
+    if [ -n "${ODOO_SOURCE:-}" ]; then
+        source_tree=$(cd -- "$ODOO_SOURCE" 2>/dev/null && pwd) && [ -f "$source_tree/odoo-bin" ] ||
+            fail "there is no Odoo in $ODOO_SOURCE" "ODOO_SOURCE=$ODOO_SOURCE (environment) holds no odoo-bin" \
+                'set ODOO_SOURCE to a source tree of Odoo 18, or unset it'
+    elif [ -f /opt/odoo-18.0/odoo-bin ]; then
+        source_tree=/opt/odoo-18.0
+    else
+        return 0
+    fi
+    local release=$source_tree/odoo/release.py
+    grep -q '^version_info = (18, 0,' "$release" 2>/dev/null || fail "$source_tree is not Odoo 18" \
+        "odoo/release.py there says: $(grep '^version_info' "$release" 2>/dev/null || echo nothing)" \
+        'set ODOO_SOURCE to a source tree of Odoo 18, or unset it'
+}
+
 choose_odoo() {
     local on_path
-    if [ -n "${ODOO_SOURCE:-}" ]; then
-        [ -f "$ODOO_SOURCE/odoo-bin" ] || fail "there is no Odoo in $ODOO_SOURCE" \
-            "ODOO_SOURCE=$ODOO_SOURCE (environment) holds no odoo-bin" \
-            'set ODOO_SOURCE to a source tree of Odoo 18, or unset it'
-        from_source "$(cd -- "$ODOO_SOURCE" && pwd)"
-    elif [ -f /opt/odoo-18.0/odoo-bin ]; then
-        from_source /opt/odoo-18.0
+    if [ -n "$source_tree" ]; then
+        "${odoo_user[@]}" test -r "$source_tree/odoo-bin" || fail "Odoo cannot be run from $source_tree" \
+            "$("${odoo_user[@]}" id -un) cannot read it, and Odoo does not run as root" \
+            'move the tree out of that home, to /opt for instance, or run this as a user with sudo'
+        need_odoo_packages "$source_tree"
+        odoo_says="Odoo 18 from the source tree $source_tree"
+        wrap /usr/bin/python3 "$source_tree/odoo-bin"
     elif on_path=$(type -P odoo) && [[ $("${odoo_user[@]}" "$on_path" --version 2>/dev/null) == *'Odoo Server 18.0'* ]]; then
         odoo_says="Odoo 18 on the PATH, $on_path"
         wrap "$on_path"
@@ -153,19 +171,6 @@ choose_odoo() {
         wrap /usr/bin/python3 "$folder/double/odoo-bin"
     fi
     say odoo "$odoo_says"
-}
-
-from_source() {
-    local release=$1/odoo/release.py
-    grep -q '^version_info = (18, 0,' "$release" 2>/dev/null || fail "$1 is not Odoo 18" \
-        "odoo/release.py there says: $(grep '^version_info' "$release" 2>/dev/null || echo nothing)" \
-        'set ODOO_SOURCE to a source tree of Odoo 18, or unset it'
-    "${odoo_user[@]}" test -r "$1/odoo-bin" || fail "Odoo cannot be run from $1" \
-        "$("${odoo_user[@]}" id -un) cannot read it, and Odoo does not run as root" \
-        'move the tree out of that home, to /opt for instance, or run this as a user with sudo'
-    need_odoo_packages "$1"
-    odoo_says="Odoo 18 from the source tree $1"
-    wrap /usr/bin/python3 "$1/odoo-bin"
 }
 
 # Makes the executable that odoo-entrypoint starts.
@@ -365,6 +370,7 @@ main() {
     # What installations leave in case they are interrupted.
     mkdir "$folder/work"
     export TMPDIR=$folder/work
+    find_source_tree
     need_python
     need_postgresql
     need_compiler

@@ -15,7 +15,7 @@ project=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 
 # `fail WHAT WHY WHAT_TO_DO`
 fail() {
-    printf 'error: %s\n  why: %s\n  do:  %s\n' "$1" "$2" "$3" >&2
+    printf 'error: %s\n  why: %s\n  fix: %s\n' "$1" "$2" "$3" >&2
     exit 1
 }
 
