@@ -131,9 +131,11 @@ odoo_says='' odoo_is_real=yes python_path=''
 find_source_tree() {
     source_tree=''
     if [ -n "${ODOO_SOURCE:-}" ]; then
-        source_tree=$(cd -- "$ODOO_SOURCE" 2>/dev/null && pwd) && [ -f "$source_tree/odoo-bin" ] ||
+        source_tree=$(cd -- "$ODOO_SOURCE" 2>/dev/null && pwd) || source_tree=''
+        if [ -z "$source_tree" ] || [ ! -f "$source_tree/odoo-bin" ]; then
             fail "there is no Odoo in $ODOO_SOURCE" "ODOO_SOURCE=$ODOO_SOURCE (environment) holds no odoo-bin" \
                 'set ODOO_SOURCE to a source tree of Odoo 18, or unset it'
+        fi
     elif [ -f /opt/odoo-18.0/odoo-bin ]; then
         source_tree=/opt/odoo-18.0
     else
