@@ -131,7 +131,8 @@ odoo_says='' odoo_is_real=yes python_path=''
 find_source_tree() {
     source_tree=''
     if [ -n "${ODOO_SOURCE:-}" ]; then
-        source_tree=$(cd -- "$ODOO_SOURCE" 2>/dev/null && pwd) && [ -f "$source_tree/odoo-bin" ] ||
+        source_tree=$(cd -- "$ODOO_SOURCE" 2>/dev/null && pwd) || true
+        [ -f "$source_tree/odoo-bin" ] ||
             fail "there is no Odoo in $ODOO_SOURCE" "ODOO_SOURCE=$ODOO_SOURCE (environment) holds no odoo-bin" \
                 'set ODOO_SOURCE to a source tree of Odoo 18, or unset it'
     elif [ -f /opt/odoo-18.0/odoo-bin ]; then
