@@ -152,7 +152,6 @@ choose_odoo() {
         "${odoo_user[@]}" test -r "$source_tree/odoo-bin" || fail "Odoo cannot be run from $source_tree" \
             "$("${odoo_user[@]}" id -un) cannot read it, and Odoo does not run as root" \
             'move the tree out of that home, to /opt for instance, or run this as a user with sudo'
-        need_odoo_packages "$source_tree"
         odoo_says="Odoo 18 from the source tree $source_tree"
         wrap /usr/bin/python3 "$source_tree/odoo-bin"
     elif on_path=$(type -P odoo) && [[ $("${odoo_user[@]}" "$on_path" --version 2>/dev/null) == *'Odoo Server 18.0'* ]]; then
@@ -372,9 +371,7 @@ main() {
     mkdir "$folder/work"
     export TMPDIR=$folder/work
     find_source_tree
-    need_python
-    need_postgresql
-    need_compiler
+    need_for_serving "$source_tree"
     leave_if_asked
     need_rust
     say rust "$(cd "$project" && cargo --version)"
