@@ -7,6 +7,7 @@
 #   ODOO_SOURCE=TREE     the source tree of Odoo 18 to run (default /opt/odoo-18.0, where there is one)
 #   ODOO_WORKERS=2 ...   any variable of odoo-entrypoint is passed on to it (`odoo-entrypoint --help` lists them)
 #   ODOO_HTTP_PORT, ODOO_GEVENT_PORT   the preferred ports, else 8069 and 8072; the next free one where one is taken
+#   DEMO_DOUBLE=1        the stand-in for Odoo of the tests, whatever else there is: up in seconds
 #   DEMO_VERBOSE=1       the log of odoo-entrypoint and Odoo here, not in a file
 #
 # Exit code: 0 after Ctrl-C or TERM, else odoo-entrypoint's own; 1 where it could not even be started.
@@ -130,6 +131,7 @@ odoo_says='' odoo_is_real=yes python_path=''
 # Settles `source_tree`. First of all, since a wrong one should not be found after minutes.
 find_source_tree() {
     source_tree=''
+    [ -z "${DEMO_DOUBLE:-}" ] || return 0
     if [ -n "${ODOO_SOURCE:-}" ]; then
         source_tree=$(cd -- "$ODOO_SOURCE" 2>/dev/null && pwd) || source_tree=''
         if [ -z "$source_tree" ] || [ ! -f "$source_tree/odoo-bin" ]; then
@@ -149,11 +151,12 @@ find_source_tree() {
 
 choose_odoo() {
     local on_path
-    if [ -n "$source_tree" ]; then
+    if [ -n "${DEMO_DOUBLE:-}" ]; then
+        use_double 'as DEMO_DOUBLE asks'
+    elif [ -n "$source_tree" ]; then
         "${odoo_user[@]}" test -r "$source_tree/odoo-bin" || fail "Odoo cannot be run from $source_tree" \
             "$("${odoo_user[@]}" id -un) cannot read it, and Odoo does not run as root" \
             'move the tree out of that home, to /opt for instance, or run this as a user with sudo'
-        need_odoo_packages "$source_tree"
         odoo_says="Odoo 18 from the source tree $source_tree"
         wrap /usr/bin/python3 "$source_tree/odoo-bin"
     elif on_path=$(type -P odoo) && [[ $("${odoo_user[@]}" "$on_path" --version 2>/dev/null) == *'Odoo Server 18.0'* ]]; then
@@ -165,14 +168,18 @@ choose_odoo() {
         python_path=$nightly/usr/lib/python3/dist-packages
         wrap /usr/bin/python3 "$nightly/usr/bin/odoo"
     else
-        odoo_says='NOT Odoo but a stand-in (tests/double): no Odoo on this machine, and none could be downloaded'
-        odoo_is_real=''
-        # The checkout may be in a home that nobody else can enter.
-        cp -R "$project/tests/double" "$folder/double"
-        chmod -R a+rX "$folder/double"
-        wrap /usr/bin/python3 "$folder/double/odoo-bin"
+        use_double 'no Odoo on this machine, and none could be downloaded'
     fi
     say odoo "$odoo_says"
+}
+
+use_double() {
+    odoo_says="NOT Odoo but a stand-in (tests/double): $1"
+    odoo_is_real=''
+    # The checkout may be in a home that nobody else can enter.
+    cp -R "$project/tests/double" "$folder/double"
+    chmod -R a+rX "$folder/double"
+    wrap /usr/bin/python3 "$folder/double/odoo-bin"
 }
 
 # Makes the executable that odoo-entrypoint starts.
@@ -351,7 +358,7 @@ announce() {
 
 ready after $1 s
 
-  Odoo      http://127.0.0.1:$http_port/web/login   user admin, password admin
+  Odoo      http://127.0.0.1:$http_port/web/login${odoo_is_real:+   user admin, password admin}
   probes    http://127.0.0.1:$probes_port/livez  /readyz  /startupz
   log       ${DEMO_VERBOSE:+here}${DEMO_VERBOSE:-$log}
   stop      Ctrl-C, or kill $$; nothing is left behind
@@ -373,9 +380,7 @@ main() {
     mkdir "$folder/work"
     export TMPDIR=$folder/work
     find_source_tree
-    need_python
-    need_postgresql
-    need_compiler
+    need_for_serving "$source_tree"
     leave_if_asked
     need_rust
     say rust "$(cd "$project" && cargo --version)"

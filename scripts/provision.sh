@@ -4,9 +4,10 @@
 # Under `pipefail` a `grep -q` must not end a pipe: it leaves early, and who still writes into it fails.
 #
 #   need_packages PACKAGE...     installs those that are missing; asks dpkg first, so nothing missing costs nothing
+#   need_compiler                what a build needs besides Rust
 #   need_rust                    a cargo that can build this project, first on the PATH
 #   need_odoo_packages TREE      the Python packages that Odoo's own debian/control names
-#   need_postgresql, need_python, need_compiler, need_download
+#   need_for_serving [TREE]      all of a build, PostgreSQL, and the packages of Odoo's TREE or of the double, in one go
 #
 # Each returns at once when there is nothing to do, and ends the script with a message in three parts (what, why, what to do)
 # when it cannot help. Every package comes from the distribution, but for the Rust toolchain where that is too old.
@@ -83,13 +84,15 @@ install_packages() {
 # Whether apt knows the package.
 package_exists() { grep -q '^  Candidate: [^(]' <<<"$(apt-cache policy "$1" 2>/dev/null)"; }
 
-need_python() { need_packages python3 python3-psycopg2; }
-
-# cargo links with cc, statically, so the C library's archive has to be there too; crates come over TLS.
+# What a build needs besides Rust: cargo links with cc, statically, so the C library's archive too; crates come over TLS.
+compiler_packages() {
+    printf '%s\n' ca-certificates libc6-dev
+    have cc || echo gcc
+}
 need_compiler() {
-    local wanted=(ca-certificates libc6-dev)
-    have cc || wanted+=(gcc)
-    need_packages "${wanted[@]}"
+    local packages
+    mapfile -t packages < <(compiler_packages)
+    need_packages "${packages[@]}"
 }
 
 # What fetches something outside the distribution.
@@ -106,19 +109,37 @@ postgresql_programs() {
     done
 }
 
-# The server and the client tools. Debian's packages make a cluster and start it while they are installed; nobody asked for
-# that one, so they are told not to for the time of the installation.
-need_postgresql() {
-    [ -n "$(postgresql_programs)" ] && have psql && return
-    local settings=/etc/postgresql-common/createcluster.conf
+postgresql_packages() { [ -n "$(postgresql_programs)" ] && have psql || printf '%s\n' postgresql-common postgresql; }
+
+need_for_serving() {
+    local packages odoo=()
+    mapfile -t packages < <(
+        compiler_packages
+        postgresql_packages
+        printf '%s\n' python3 python3-psycopg2
+    )
+    mapfile -t packages < <(missing_packages "${packages[@]}")
+    if [ -n "${1:-}" ]; then mapfile -t odoo < <(missing_odoo_packages "$1"); fi
+    packages+=("${odoo[@]%% *}")
+    [ ${#packages[@]} = 0 ] && return
+    fetch_package_lists "${packages[@]}"
+    if [[ " ${packages[*]} " == *' postgresql '* ]]; then
+        without_main_cluster need_packages "${packages[@]:0:${#packages[@]}-${#odoo[@]}}"
+    else
+        need_packages "${packages[@]:0:${#packages[@]}-${#odoo[@]}}"
+    fi
+    [ -z "${1:-}" ] || need_odoo_packages "$1"
+}
+
+# Debian's packages make a cluster and start it while they are installed. Nobody asked for that one, so they are told not to,
+# for the time of a command.
+without_main_cluster() {
+    local settings=/etc/postgresql-common/createcluster.conf before code=0
     need_packages postgresql-common
-    # shellcheck disable=SC2024 # the file is readable for all
-    local before
-    before=$(cat "$settings" 2>/dev/null || true)
+    before=$(cat "$settings")
     as_root sed -i 's/^#\?create_main_cluster *=.*/create_main_cluster = false/' "$settings"
     # In a process of its own, so that the settings are put back however it ends.
-    local code=0
-    (need_packages postgresql) || code=$?
+    ("$@") || code=$?
     printf '%s\n' "$before" | as_root tee "$settings" >/dev/null
     [ "$code" = 0 ] || exit "$code"
 }
@@ -173,7 +194,7 @@ rustup_installer() {
     folder=$(mktemp -d)
     {
         curl -fsSL --connect-timeout 10 --retry 2 -o "$folder/rustup-init" "$address" &&
-            curl -fsSL --connect-timeout 10 --retry 2 "$address.sha256" | sed 's/[ *].*/  rustup-init/' >"$folder/sum" &&
+            printf '%.64s  rustup-init\n' "$(curl -fsSL --connect-timeout 10 --retry 2 "$address.sha256")" >"$folder/sum" &&
             (cd "$folder" && sha256sum --status -c sum) &&
             chmod +x "$folder/rustup-init" &&
             "$folder/rustup-init" -q -y --no-modify-path --profile minimal --default-toolchain none >/dev/null 2>&1
@@ -231,9 +252,10 @@ odoo_dependencies() {
         tr ',\n' '\n ' | sed 's/([^)]*)//g; s/|/ /g; s/:any//g; s/\${[^}]*}//g; s/  */ /g; s/^ //; s/ $//; /^$/d'
 }
 
-# Only Python: fonts and the like are for reports, which a start does not need.
-need_odoo_packages() {
-    local groups=() missing chosen=() name group
+# Prints what of them is missing, with the second choices behind the first. Only Python: fonts and the like are for reports,
+# which a start does not need.
+missing_odoo_packages() {
+    local groups missing name group
     mapfile -t groups < <(odoo_dependencies "$1" | grep '^python3-')
     mapfile -t missing < <(missing_packages "${groups[@]%% *}")
     for name in "${missing[@]}"; do
@@ -245,13 +267,17 @@ need_odoo_packages() {
         esac
         for group in "${groups[@]}"; do
             [ "$group" != python3-pypdf2 ] || group='python3-pypdf2 python3-pypdf'
-            [ "${group%% *}" != "$name" ] || chosen+=("$group")
+            [ "${group%% *}" != "$name" ] || printf '%s\n' "$group"
         done
     done
-    [ ${#chosen[@]} = 0 ] && return
-    fetch_package_lists "${chosen[@]%% *}"
-    local packages=()
-    for group in "${chosen[@]}"; do
+}
+
+need_odoo_packages() {
+    local missing group packages=()
+    mapfile -t missing < <(missing_odoo_packages "$1")
+    [ ${#missing[@]} = 0 ] && return
+    fetch_package_lists "${missing[@]%% *}"
+    for group in "${missing[@]}"; do
         packages+=("$(first_that_exists "$group")")
     done
     need_packages "${packages[@]}"
@@ -281,11 +307,9 @@ need_lint() {
     have shellcheck || need_packages shellcheck
 }
 
-# What `make test` runs: PostgreSQL, the double's Python, and Odoo's packages where there is a source tree of it.
+# What `make test` and `make bench` run: with real Odoo too where there is a source tree of it.
 need_for_tests() {
-    need_compiler
-    need_python
-    need_postgresql
     local source=${ODOO_SOURCE:-/opt/odoo-18.0}
-    [ ! -f "$source/odoo-bin" ] || need_odoo_packages "$source"
+    [ -f "$source/odoo-bin" ] || source=''
+    need_for_serving "$source"
 }
