@@ -133,10 +133,11 @@ find_source_tree() {
     source_tree=''
     [ -z "${DEMO_DOUBLE:-}" ] || return 0
     if [ -n "${ODOO_SOURCE:-}" ]; then
-        source_tree=$(cd -- "$ODOO_SOURCE" 2>/dev/null && pwd) || true
-        [ -f "$source_tree/odoo-bin" ] ||
+        source_tree=$(cd -- "$ODOO_SOURCE" 2>/dev/null && pwd) || source_tree=''
+        if [ -z "$source_tree" ] || [ ! -f "$source_tree/odoo-bin" ]; then
             fail "there is no Odoo in $ODOO_SOURCE" "ODOO_SOURCE=$ODOO_SOURCE (environment) holds no odoo-bin" \
                 'set ODOO_SOURCE to a source tree of Odoo 18, or unset it'
+        fi
     elif [ -f /opt/odoo-18.0/odoo-bin ]; then
         source_tree=/opt/odoo-18.0
     else

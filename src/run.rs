@@ -14,7 +14,7 @@ use crate::exit::Exit;
 use crate::health::sampler::{self, Sample};
 use crate::health::server::Board;
 use crate::health::verdict::Check;
-use crate::lifecycle::{Action, Event, Lifecycle, Phase, Pid, Relayed, Role, Severity, Work};
+use crate::lifecycle::{Action, Event, Lifecycle, Moment, Phase, Pid, Relayed, Role, Severity, Work};
 use crate::odoo::launch;
 use crate::preflight::Ready;
 use crate::process::children::{self, Program};
@@ -49,7 +49,8 @@ struct Supervisor {
     database: Option<JoinHandle<()>>,
     lock: Option<prepare::Lock>,
     samplers: Vec<JoinHandle<()>>,
-    sweeping: bool,
+    /// When the tree that is being killed is looked at next.
+    next_sweep: Option<Moment>,
     problems: Vec<Problem>,
     exit: Option<Exit>,
 }
@@ -71,7 +72,7 @@ pub async fn serve(ready: Ready, board: Arc<Board>, signals: &mut Signals) -> Re
         database: None,
         lock: None,
         samplers: Vec::new(),
-        sweeping: false,
+        next_sweep: None,
         problems: Vec::new(),
         exit: None,
     };
@@ -84,27 +85,28 @@ pub async fn serve(ready: Ready, board: Arc<Board>, signals: &mut Signals) -> Re
 
 impl Supervisor {
     async fn run(&mut self, signals: &mut Signals) -> Exit {
-        let mut beat = tokio::time::interval(BEAT);
-        beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
+            // By the clock and not by which timer wakes first, so that no storm of signals can hold anything up.
+            let now = self.board.now();
+            self.board.beat();
+            if self.lifecycle.deadline().is_some_and(|deadline| deadline <= now) {
+                self.events.push_back(Event::Tick);
+            }
+            if self.next_sweep.is_some_and(|next| next <= now) {
+                self.sweep();
+            }
             while let Some(event) = self.events.pop_front() {
                 self.take(event);
             }
             if let Some(exit) = self.exit {
                 return exit;
             }
-            let deadline = self.lifecycle.deadline();
-            let until = deadline.map(|at| at.saturating_sub(self.board.now()));
+            let due = [self.lifecycle.deadline(), self.next_sweep].into_iter().flatten().min();
+            let pause = due.map_or(BEAT, |at| at.saturating_sub(self.board.now()).min(BEAT));
             tokio::select! {
-                // Signals first: a stop overtakes whatever else has happened.
-                biased;
                 batch = signals.next() => self.signalled(&batch),
                 Some(message) = self.messages.recv() => self.told(message),
-                () = tokio::time::sleep(until.unwrap_or_default()), if until.is_some() => {
-                    self.events.push_back(Event::Tick);
-                }
-                () = tokio::time::sleep(SWEEP), if self.sweeping => self.sweep(),
-                _ = beat.tick() => self.board.beat(),
+                () = tokio::time::sleep(pause) => {}
             }
         }
     }
@@ -182,10 +184,7 @@ impl Supervisor {
             Action::Spawn(role) => self.spawn(&role),
             Action::Terminate(pid) => tree::send(pid, nix::sys::signal::Signal::SIGTERM),
             Action::Forward(pid, signal) => self.forward(pid, signal),
-            Action::KillTree => {
-                self.sweeping = true;
-                self.sweep();
-            }
+            Action::KillTree => self.sweep(),
             Action::Report(Severity::Info, text) => tracing::info!("{text}"),
             Action::Report(Severity::Warning, text) => tracing::warn!("{text}"),
             Action::Report(Severity::Error, text) => tracing::error!("{text}"),
@@ -322,8 +321,10 @@ impl Supervisor {
     }
 
     fn sweep(&mut self) {
-        if !tree::kill_all() {
-            self.sweeping = false;
+        if tree::kill_all() {
+            self.next_sweep = Some(self.board.now() + SWEEP);
+        } else {
+            self.next_sweep = None;
             self.events.push_back(Event::TreeGone);
         }
     }
