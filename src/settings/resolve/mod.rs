@@ -165,7 +165,8 @@ impl Resolver<'_> {
         if let Some(last) = flagged.last()
             && option.key != "log_handler"
         {
-            candidates.push(Candidate { text: last.text.clone(), origin: Origin::Flag(last.flag.clone()) });
+            let given = Candidate { text: last.text.clone(), origin: Origin::Flag(last.flag.clone()) };
+            candidates.extend(self.shaped(option, &last.flag, given));
         }
         self.add_environment(option, connection, &mut candidates);
         let base = self.inputs.base.and_then(|base| {
@@ -244,7 +245,8 @@ impl Resolver<'_> {
     /// An environment text as the file has to say it.
     fn typed(&mut self, option: &OptionSpec, name: &str, mut candidate: Candidate) -> Option<Candidate> {
         let text = &candidate.text;
-        let unset = option.default == "False" && text.eq_ignore_ascii_case("false");
+        // A password may be spelled like that.
+        let unset = option.default == "False" && !option.secret && text.eq_ignore_ascii_case("false");
         let result: Result<String, String> = match option.kind {
             _ if unset => Ok("False".to_owned()),
             Kind::Bool => parse::boolean(text)
@@ -261,26 +263,32 @@ impl Resolver<'_> {
             Kind::List => Ok(parse::list(text).join(",")),
             Kind::Choice(_) | Kind::Text => Ok(text.clone()),
         };
-        // The password has another way to Odoo (a pgpass file) for all that odoo.conf cannot hold but a line break.
-        let shape = match option.key {
-            "db_password" => conf::unrepresentable(text).filter(|_| text.contains(['\0', '\n', '\r'])),
-            _ => conf::unrepresentable(text),
-        };
-        match (shape, result) {
-            (None, Ok(text)) => {
+        match result {
+            Ok(text) => {
                 candidate.text = text;
-                return Some(candidate);
+                self.shaped(option, name, candidate)
             }
-            (Some(why), _) => self.problems.push(Problem::new(
-                format!("the setting {name} is not valid"),
-                format!("{} cannot be used: {why}", candidate.origin),
-                format!("set {name} to one line without blanks at its ends"),
-            )),
-            (None, Err(form)) => {
+            Err(form) => {
                 let shown = if option.secret { "(hidden)" } else { text };
                 self.problems.push(problem(name, shown, &form));
+                None
             }
         }
+    }
+
+    /// Refuses what the rendered file cannot hold. The password has another way to Odoo (a pgpass file) for all but a line
+    /// break and NUL.
+    fn shaped(&mut self, option: &OptionSpec, name: &str, candidate: Candidate) -> Option<Candidate> {
+        let why = match option.key {
+            "db_password" => conf::unrepresentable(candidate.text.trim_matches([' ', '\t'])),
+            _ => conf::unrepresentable(&candidate.text),
+        };
+        let Some(why) = why else { return Some(candidate) };
+        self.problems.push(Problem::new(
+            format!("the setting {name} is not valid"),
+            format!("{} cannot be used: {why}", candidate.origin),
+            format!("set {name} to one line without blanks at its ends"),
+        ));
         None
     }
 

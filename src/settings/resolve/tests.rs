@@ -145,7 +145,7 @@ fn empty_means_unset_but_for_database_and_password() {
 
 #[test]
 fn passwords_that_the_file_cannot_hold_take_the_pgpass_file() {
-    for password in ["True", " blank ", "False"] {
+    for password in ["True", " blank ", "False", "false"] {
         let settings = good(&Given { environment: &[("PASSWORD", password)], ..Given::default() });
         let texts = render::render(&settings.odoo);
         assert_eq!(rendered(&settings)["db_password"], "False", "{password}");
@@ -235,6 +235,14 @@ fn a_secrets_value_is_in_no_problem_and_no_warning() {
     let settings = good(&Given { environment: &[("PASSWORD", "hunter3")], base, ..Given::default() });
     assert!(!settings.warnings.is_empty());
     assert!(!settings.warnings.join("\n").contains("hunter"));
+}
+
+#[test]
+fn a_flags_value_cannot_break_out_of_its_line() {
+    let args = args::parse(&["--db-filter=^a$\radmin_passwd = admin".to_owned()]).unwrap();
+    let environment = Environment::default();
+    let problems = resolve(&Inputs { environment: &environment, args: &args, base: None }).err().unwrap();
+    assert_eq!(problems[0].what, "the setting --db-filter is not valid");
 }
 
 #[test]
