@@ -152,8 +152,8 @@ Probes (http://HOST:8080, GET and HEAD)
 
 Exit codes
   0 asked-for stop   64 usage          69 database unavailable   70 internal        73 cannot write odoo.conf
-  75 lock timed out  77 run as root    78 configuration          80 init failed     126 not executable
-  127 not found      137 stop over its budget                    else Odoo's own, or 128+n for signal n
+  77 run as root     78 configuration  80 init failed            126 not executable 127 not found
+  137 stop over its budget             else Odoo's own, or 128+n for signal n
 
 Examples
   docker run -e HOST=db -e PASSWORD_FILE=/run/secrets/db ghcr.io/jgtolentino/odoo-ce

@@ -12,7 +12,6 @@ use crate::exit::Exit;
 use crate::health::server::Board;
 use crate::health::verdict::Question;
 use crate::health::{client, server};
-use crate::odoo::args::Args;
 use crate::process::children::Program;
 use crate::process::signals::Signals;
 use crate::settings::{resolve, source};
@@ -54,9 +53,11 @@ pub fn serve(arguments: &[String]) -> Result<Exit, Failure> {
 /// The settings, the preflight, or a program that cannot be started.
 pub fn subcommand(arguments: &[String]) -> Result<Exit, Failure> {
     preflight::refuse_root()?;
+    close_to_others();
     let runtime = runtime()?;
     let mut signals = install(&runtime)?;
-    let settings = preflight::settings(&source::environment(), &Args::default())?;
+    let (args, arguments) = odoo::args::of_subcommand(arguments).map_err(preflight::misunderstood)?;
+    let settings = preflight::settings(&source::environment(), &args)?;
     let ready = preflight::render(settings, &preflight::folder_of_a_run())?;
     let mut arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
     if arguments.first().is_some_and(|name| name == "shell") {
@@ -89,6 +90,7 @@ pub fn odoo_itself(arguments: &[String]) -> Result<Exit, Failure> {
 /// # Errors
 /// It cannot be started.
 pub fn program(name: OsString, arguments: Vec<OsString>) -> Result<Exit, Failure> {
+    close_to_others();
     let runtime = runtime()?;
     let mut signals = install(&runtime)?;
     runtime.block_on(foreground::run(&foreground::program(name, arguments), &mut signals))

@@ -18,8 +18,6 @@ pub enum Exit {
     Internal,
     /// The rendered file cannot be written.
     CannotWrite,
-    /// The update lock was not free in time.
-    TimedOut,
     /// Refused to start Odoo as root.
     Root,
     /// The configuration is wrong; every problem has been named.
@@ -46,7 +44,6 @@ impl Exit {
             Exit::Database => 69,
             Exit::Internal => 70,
             Exit::CannotWrite => 73,
-            Exit::TimedOut => 75,
             Exit::Root => 77,
             Exit::Config => 78,
             Exit::Update => 80,

@@ -1,6 +1,7 @@
 //! Any other program, and Odoo's subcommands: run as they are under the same init duties.
 
 use std::ffi::OsString;
+use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use nix::sys::signal::Signal;
@@ -25,7 +26,11 @@ pub async fn run(program: &Program, signals: &mut Signals) -> Result<Exit, Failu
                     return Ok(Exit::Child(ending.shell_code()));
                 }
             } else if let Ok(signal) = Signal::try_from(signal) {
-                tree::send(child, signal);
+                // A terminal sends these to the whole foreground group, the child in it: twice would be a forced stop.
+                let by_terminal = matches!(signal, Signal::SIGINT | Signal::SIGQUIT | Signal::SIGHUP);
+                if !(by_terminal && std::io::stdin().is_terminal()) {
+                    tree::send(child, signal);
+                }
             }
         }
     }

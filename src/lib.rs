@@ -20,6 +20,7 @@ pub mod foreground;
 pub mod health;
 pub mod lifecycle;
 pub mod logging;
+pub mod names;
 pub mod odoo;
 pub mod preflight;
 pub mod process;

@@ -1,6 +1,7 @@
 //! The supervisor's own log, in Odoo's format, so that one rule parses the whole container.
 
 use std::fmt;
+use std::io;
 
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::fmt::FmtContext;
@@ -27,11 +28,25 @@ pub fn start() {
     let level = std::env::var("ENTRYPOINT_LOG_LEVEL").ok().and_then(|text| level(&text).ok());
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(level.unwrap_or(Level::INFO))
-        .with_writer(std::io::stderr)
+        .with_writer(|| Stderr)
         .event_format(OdooFormat)
         .finish();
     // A second start in one process (tests) keeps the first.
     let _ = tracing::subscriber::set_global_default(subscriber);
+}
+
+/// stderr, and no complaint when nobody reads there: the library would complain by a macro that panics for the same reason.
+struct Stderr;
+
+impl io::Write for Stderr {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let _ = io::stderr().write_all(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// `2025-11-23 22:28:01,123 1 INFO ? odoo-entrypoint: message`, as `odoo/netsvc.py` formats its lines.

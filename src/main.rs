@@ -6,9 +6,10 @@ use std::process::ExitCode;
 use odoo_entrypoint::cli::{self, Invocation};
 use odoo_entrypoint::error::{Failure, Problem};
 use odoo_entrypoint::exit::Exit;
-use odoo_entrypoint::{entry, logging};
+use odoo_entrypoint::{entry, logging, names};
 
 fn main() -> ExitCode {
+    names::use_what_is_linked_in();
     logging::start();
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let result = match cli::parse(&arguments) {

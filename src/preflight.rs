@@ -9,7 +9,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::error::{Failure, Problem};
 use crate::exit::Exit;
-use crate::odoo::args::{self, Args};
+use crate::odoo::args::{self, Args, UsageError};
 use crate::odoo::launch::{self, Identity};
 use crate::odoo::render::{Files, render as texts, write};
 use crate::settings::raw::Environment;
@@ -50,10 +50,12 @@ pub fn refuse_root() -> Result<(), Failure> {
 /// # Errors
 /// 64, with what is wrong.
 pub fn arguments(arguments: &[String]) -> Result<Args, Failure> {
-    args::parse(arguments).map_err(|error| {
-        let problem = Problem::new("cannot understand the arguments", error.message, error.hint);
-        Failure::one(Exit::Usage, problem)
-    })
+    args::parse(arguments).map_err(misunderstood)
+}
+
+/// The failure for arguments that Odoo would refuse too.
+pub fn misunderstood(error: UsageError) -> Failure {
+    Failure::one(Exit::Usage, Problem::new("cannot understand the arguments", error.message, error.hint))
 }
 
 /// Resolves the settings from what this process was given.

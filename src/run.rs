@@ -249,11 +249,14 @@ impl Supervisor {
                         self.start_samplers(pid);
                     }
                     Role::Init(work) => {
-                        let modules = work.modules.join(", ");
-                        tracing::info!("installing {modules} in database {} as process {pid}", work.database);
-                        self.board.publish(|snapshot| {
-                            snapshot.detail = format!("installing {modules} in database {}", work.database);
-                        });
+                        let doing = match work.modules.as_slice() {
+                            [] => format!("Odoo runs in database {}", work.database),
+                            modules => {
+                                format!("installing {} in database {}", modules.join(", "), work.database)
+                            }
+                        };
+                        tracing::info!("{doing}, as process {pid}");
+                        self.board.publish(|snapshot| snapshot.detail = doing);
                     }
                 }
                 self.events.push_back(Event::Spawned(pid));

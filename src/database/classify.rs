@@ -33,6 +33,8 @@ pub enum Class {
     MissingDatabase,
     /// 42501: the role may not connect to this database.
     NoConnectRight,
+    /// 42501 for a table: it belongs to another role.
+    NoTableRight,
     /// 42P01: no such table. An answer to a question of ours, and never a reason to wait.
     UndefinedTable,
     /// The server's answer is of no known kind.
@@ -47,6 +49,7 @@ impl Class {
             Class::LoginRefused
                 | Class::MissingDatabase
                 | Class::NoConnectRight
+                | Class::NoTableRight
                 | Class::UndefinedTable
                 | Class::Other
         )
@@ -65,6 +68,7 @@ impl Class {
             Class::LoginRefused => "login refused",
             Class::MissingDatabase => "no such database",
             Class::NoConnectRight => "no right to connect",
+            Class::NoTableRight => "no right to read Odoo's tables",
             Class::UndefinedTable => "no such table",
             Class::Other => "error",
         }
@@ -223,6 +227,14 @@ pub fn problem(
             why(host),
             "raise max_connections, or lower db_maxconn and workers of everything that shares the server",
         ),
+        // pg_hba.conf has `hostssl` lines only.
+        Class::LoginRefused if refusal.text.contains("no encryption") || refusal.text.contains("SSL off") => {
+            Problem::new(
+                "PostgreSQL demands TLS",
+                why(host),
+                "this version logs in without TLS: allow it in pg_hba.conf (`host`) inside a private network",
+            )
+        }
         Class::LoginRefused => Problem::new(
             "PostgreSQL refuses the login",
             why(format!("role from {}, password from {}", target.user_origin, target.password_origin)),
@@ -242,6 +254,15 @@ pub fn problem(
             format!("the role may not connect to the database {database}"),
             why(format!("role from {}", target.user_origin)),
             format!("GRANT CONNECT ON DATABASE \"{database}\" TO \"{}\"", target.user),
+        ),
+        Class::NoTableRight => Problem::new(
+            format!("Odoo's tables in the database {database} belong to another role"),
+            why(format!("role from {}", target.user_origin)),
+            format!(
+                "give them to the role, as their owner or a superuser: REASSIGN OWNED BY \"<old role>\" TO \"{}\"; \
+                 pg_restore --no-owner --role does it while restoring",
+                target.user
+            ),
         ),
         Class::UndefinedTable | Class::Other => {
             Problem::new("PostgreSQL cannot be used", why(host), "its own words are above; its log has more")

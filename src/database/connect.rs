@@ -40,7 +40,11 @@ impl Session {
             .application_name("odoo-entrypoint")
             .ssl_mode(SslMode::Disable)
             .connect_timeout(ATTEMPT)
-            .keepalives_idle(Duration::from_secs(10));
+            // A node that vanishes is noticed within half a minute.
+            .keepalives_idle(Duration::from_secs(10))
+            .keepalives_interval(Duration::from_secs(5))
+            .keepalives_retries(3)
+            .tcp_user_timeout(Duration::from_secs(25));
         if target.host.is_empty() {
             config.host_path("/var/run/postgresql");
         } else {
@@ -64,11 +68,20 @@ impl Session {
         Ok(Session { client, driver })
     }
 
-    /// Runs statements by the simple protocol (one round trip, nothing prepared) and returns the rows of all.
+    /// Asks something that has to be answered at once: [`Session::run`] within [`ATTEMPT`].
+    ///
+    /// # Errors
+    /// The refusal, classified; a table that somebody holds locked is one.
+    pub async fn query(&self, sql: &str) -> Result<Vec<Row>, Refusal> {
+        tokio::time::timeout(ATTEMPT, self.run(sql)).await.map_err(|_| Refusal::timed_out(ATTEMPT))?
+    }
+
+    /// Runs statements by the simple protocol (one round trip, nothing prepared), for as long as they take, and returns
+    /// the rows of all.
     ///
     /// # Errors
     /// The refusal, classified.
-    pub async fn query(&self, sql: &str) -> Result<Vec<Row>, Refusal> {
+    pub async fn run(&self, sql: &str) -> Result<Vec<Row>, Refusal> {
         let messages = self.client.simple_query(sql).await.map_err(|error| Refusal::of(&error))?;
         let rows = messages.into_iter().filter_map(|message| match message {
             SimpleQueryMessage::Row(row) => {

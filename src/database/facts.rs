@@ -49,6 +49,10 @@ pub async fn content(session: &Session) -> Result<Content, Refusal> {
             let rows = session.query(ANY_TABLE).await?;
             Ok(first(&rows).map_or(Content::Empty, |table| Content::Foreign { example: table.to_owned() }))
         }
+        // The login has been granted, so it is the table that is refused.
+        Err(refusal) if refusal.class == Class::NoConnectRight => {
+            Err(Refusal { class: Class::NoTableRight, ..refusal })
+        }
         Err(refusal) => Err(refusal),
     }
 }

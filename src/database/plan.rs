@@ -33,9 +33,11 @@ pub fn plan(
         Content::Empty if wanted.iter().any(|module| module == "base") => wanted.to_vec(),
         Content::Empty => std::iter::once("base".to_owned()).chain(wanted.iter().cloned()).collect(),
         Content::Odoo { modules } => {
-            let missing =
-                wanted.iter().filter(|module| modules.get(*module).is_none_or(|s| s == "to install"));
-            missing.cloned().collect()
+            // Those that Odoo has marked by itself too: a first installation that was killed after `base` leaves `web` so,
+            // and a server never goes on with it.
+            let marked = modules.iter().filter(|(_, state)| *state == "to install").map(|(name, _)| name);
+            let missing = wanted.iter().filter(|module| !modules.contains_key(*module));
+            marked.chain(missing).cloned().collect()
         }
     };
     Ok((one_shot || !missing.is_empty()).then(|| Work { database: database.to_owned(), modules: missing }))
@@ -95,10 +97,17 @@ mod tests {
 
     #[test]
     fn only_what_is_missing_is_installed() {
-        let content = odoo(&[("base", "installed"), ("sale", "to upgrade"), ("stock", "to install")]);
+        let content = odoo(&[("base", "installed"), ("sale", "to upgrade")]);
         assert_eq!(planned(&content, &["base", "sale"]), None);
-        assert_eq!(planned(&content, &["base", "stock", "crm"]), Some(names(&["stock", "crm"])));
         assert_eq!(planned(&content, &[]), None);
+        let content = odoo(&[("base", "installed"), ("stock", "to install")]);
+        assert_eq!(planned(&content, &["base", "stock", "crm"]), Some(names(&["stock", "crm"])));
+    }
+
+    #[test]
+    fn a_killed_installation_is_resumed() {
+        let content = odoo(&[("base", "installed"), ("bus", "to install"), ("web", "to install")]);
+        assert_eq!(planned(&content, &["base"]), Some(names(&["bus", "web"])));
     }
 
     #[test]

@@ -99,7 +99,10 @@ impl<'a, P: Progress> Wait<'a, P> {
     async fn database(&mut self, database: &str) -> Result<Session, Lost> {
         loop {
             let refusal = match Session::open(self.target(), database).await {
-                Ok(session) => return Ok(session),
+                Ok(session) => {
+                    self.refused_since = None;
+                    return Ok(session);
+                }
                 Err(refusal) => refusal,
             };
             if refusal.class == Class::MissingDatabase && self.settings.create_database {
@@ -134,12 +137,13 @@ impl<'a, P: Progress> Wait<'a, P> {
             self.progress.waiting(database, refusal);
             self.last = Some(refusal.class);
         }
-        if !refusal.class.is_refusal() {
+        let refused_for = if refusal.class.is_refusal() {
+            now - *self.refused_since.get_or_insert(now)
+        } else {
             self.refused_since = None;
-        }
-        let refused_since = *self.refused_since.get_or_insert(now);
+            Duration::ZERO
+        };
         let waited = now - self.started;
-        let refused_for = now - refused_since;
         match classify::after_failure(
             refusal.class,
             waited,
@@ -204,7 +208,7 @@ async fn create(settings: &Settings, database: &str) -> Result<bool, Refusal> {
         identifier(database),
         identifier(template)
     );
-    if let Err(refusal) = session.query(&statement).await {
+    if let Err(refusal) = session.run(&statement).await {
         // A sibling was faster.
         if facts::exists(&session, database).await? {
             return Ok(true);
@@ -220,7 +224,7 @@ async fn create(settings: &Settings, database: &str) -> Result<bool, Refusal> {
     }
     extras.push("GRANT CREATE ON SCHEMA public TO PUBLIC");
     for statement in extras {
-        if let Err(refusal) = session.query(statement).await {
+        if let Err(refusal) = session.run(statement).await {
             tracing::warn!("{statement}: {}", refusal.text);
         }
     }
@@ -239,7 +243,12 @@ pub struct Lock {
 pub async fn lock(settings: &Settings, database: &str) -> Result<(Lock, Option<Work>), Trouble> {
     let lose = |refusal: Refusal| trouble(settings, database, &refusal);
     let session = Session::open(&settings.database, database).await.map_err(lose)?;
-    session.query(&format!("SELECT pg_advisory_lock({})", lock_id(database))).await.map_err(lose)?;
+    // A role may have limits of its own, which are meant for requests and not for hours in a queue.
+    for limit in ["statement_timeout", "lock_timeout", "idle_session_timeout"] {
+        // The last one is unknown before PostgreSQL 14.
+        let _ = session.query(&format!("SET {limit} = 0")).await;
+    }
+    session.run(&format!("SELECT pg_advisory_lock({})", lock_id(database))).await.map_err(lose)?;
     let content = facts::content(&session).await.map_err(lose)?;
     let work = plan::plan(database, &content, &settings.init, settings.policy.one_shot)
         .map_err(|problem| Trouble::Lasting(Exit::Config, problem))?;

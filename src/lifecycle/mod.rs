@@ -402,9 +402,4 @@ impl Lifecycle {
             _ => None,
         }
     }
-
-    /// How often Odoo crashed within the policy's window.
-    pub fn recent_crashes(&self) -> usize {
-        self.crashes.len()
-    }
 }

@@ -181,9 +181,9 @@ fn progress(state: State, event: Event, now: Moment, policy: &Policy) -> Next {
 
         (State::Lock { .. } | State::Verify { .. }, Event::DatabaseGone(reason)) => {
             let text = format!("PostgreSQL went away: {reason}");
-            let again =
-                vec![Action::Report(Severity::Warning, text), Action::ReleaseLock, Action::AwaitDatabase];
-            (State::Waiting, again)
+            // After a pause: what was granted a moment ago and is refused now would be a loop at login speed.
+            let actions = vec![Action::Report(Severity::Warning, text), Action::ReleaseLock];
+            (State::Backoff { until: now + BACKOFF_MIN }, actions)
         }
 
         (State::Lock { rest }, Event::Locked(Some(work))) => {
@@ -218,7 +218,10 @@ fn progress(state: State, event: Event, now: Moment, policy: &Policy) -> Next {
             }
         }
         (State::Starting { stop, .. }, Event::SpawnFailed(code, problem)) => {
-            let code = if stop { Exit::Success } else { code };
+            if stop {
+                // It was to end anyway.
+                return exit(Exit::Success, vec![Action::ReleaseLock]);
+            }
             exit(code, vec![Action::Fail(problem), Action::ReleaseLock])
         }
 
@@ -261,9 +264,17 @@ fn next_work(mut work: Vec<Work>, policy: &Policy) -> Next {
 }
 
 fn fail_init(work: &Work, ending: Ending, now: Moment) -> Next {
+    let (what, doing) = if work.modules.is_empty() {
+        (format!("the run of Odoo in database {} failed", work.database), String::new())
+    } else {
+        (
+            format!("installing modules in database {} failed", work.database),
+            format!(" while installing {}", work.modules.join(", ")),
+        )
+    };
     let problem = Problem::new(
-        format!("installing modules in database {} failed", work.database),
-        format!("Odoo ended with {ending} while installing {}", work.modules.join(", ")),
+        what,
+        format!("Odoo ended with {ending}{doing}"),
         "read the first error above; nothing is served until it is mended and the container starts again",
     );
     let (state, mut actions) = sweep(After::Exit(Exit::Update), now);

@@ -120,6 +120,34 @@ pub fn parse(arguments: &[String]) -> Result<Args, UsageError> {
     Ok(args)
 }
 
+/// Takes the base file and the connection out of a subcommand's arguments, which are otherwise its own: `-c` would be
+/// merged over the rendered file, and `-w` would be in argv. Returns what is left.
+///
+/// # Errors
+/// A flag of these without its value.
+pub fn of_subcommand(arguments: &[String]) -> Result<(Args, Vec<String>), UsageError> {
+    const TAKEN: &[&str] = &["config", "db_host", "db_port", "db_user", "db_password", "db_sslmode"];
+    let mut args = Args::default();
+    let mut left = Vec::new();
+    let mut rest = arguments.iter();
+    while let Some(argument) = rest.next() {
+        let (name, inline) = match argument.split_once('=') {
+            Some((name, value)) if name.starts_with("--") => (name, Some(value.to_owned())),
+            _ => (argument.as_str(), None),
+        };
+        let option = match flag_of(name) {
+            Some(Flag::Option(option, None)) if TAKEN.contains(&option.key) => option,
+            _ => {
+                left.push(argument.clone());
+                continue;
+            }
+        };
+        let value = inline.or_else(|| rest.next().cloned()).ok_or_else(|| needs_value(name))?;
+        args.take(option, name, value)?;
+    }
+    Ok((args, left))
+}
+
 impl Args {
     fn take(&mut self, option: &'static OptionSpec, flag: &str, value: String) -> Result<(), UsageError> {
         match option.key {
@@ -297,6 +325,16 @@ mod tests {
             given(&parsed("--log-handler a:INFO --log-sql")),
             [("log_handler", "a:INFO"), ("log_handler", "odoo.sql_db:DEBUG")]
         );
+    }
+
+    #[test]
+    fn a_subcommand_keeps_what_is_its_own() {
+        let arguments =
+            ["shell", "-c", "/a.conf", "-d", "prod", "--db_password=s3cret", "--no-http"].map(str::to_owned);
+        let (args, left) = of_subcommand(&arguments).unwrap_or_else(|error| panic!("{}", error.message));
+        assert_eq!(args.config.as_deref(), Some("/a.conf"));
+        assert_eq!(given(&args), [("db_password", "s3cret")]);
+        assert_eq!(left, ["shell", "-d", "prod", "--no-http"]);
     }
 
     #[test]

@@ -196,7 +196,7 @@ fn close(sections: Vec<Open>) -> Document {
 
 /// Renders sections as text that [`parse`], and Python, read back unchanged.
 ///
-/// The caller vouches for keys and for values without `\r`, NUL or blanks at their ends ([`representable`] tells).
+/// The caller vouches for keys and for values without `\r`, NUL or blanks at their ends ([`unrepresentable`] tells).
 pub fn render<'a, S, E>(sections: S) -> String
 where
     S: IntoIterator<Item = (&'a str, E)>,

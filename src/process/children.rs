@@ -56,11 +56,18 @@ fn not_started(program: &Program, error: &io::Error) -> (Exit, Problem) {
     let path = program.path.display();
     // ENOENT also stands for a missing interpreter of a script that is there itself.
     let (exit, hint) = match error.kind() {
-        io::ErrorKind::NotFound if program.path.exists() => {
+        io::ErrorKind::NotFound if program.path.components().count() > 1 && program.path.exists() => {
             (Exit::NotExecutable, "its first line names an interpreter that is not installed".to_owned())
         }
         io::ErrorKind::NotFound => (Exit::NotFound, "install it, or check its name and the PATH".to_owned()),
-        _ => (Exit::NotExecutable, format!("make it executable for this user: chmod a+rx {path}")),
+        io::ErrorKind::PermissionDenied => {
+            (Exit::NotExecutable, format!("make it executable for this user: chmod a+rx {path}"))
+        }
+        io::ErrorKind::WouldBlock | io::ErrorKind::OutOfMemory => (
+            Exit::NotExecutable,
+            "raise the container's limit of processes (pids_limit) or of memory".to_owned(),
+        ),
+        _ => (Exit::NotExecutable, "see whether it is a program for this machine".to_owned()),
     };
     (exit, Problem::new(format!("cannot start {path}"), format!("{path}: {error}"), hint))
 }

@@ -98,6 +98,10 @@ mod tests {
     fn this_process_catches_what_it_has_a_handler_for() {
         let own = Pid::try_from(std::process::id()).unwrap();
         assert!(!catches(own, Signal::SIGUSR2));
+        let flag = std::sync::Arc::default();
+        let handler = signal_hook::flag::register(signal_hook::consts::SIGUSR2, flag).unwrap();
+        assert!(catches(own, Signal::SIGUSR2));
+        signal_hook::low_level::unregister(handler);
         assert!(!catches(Pid::MAX, Signal::SIGUSR2));
     }
 }

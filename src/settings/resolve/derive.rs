@@ -9,7 +9,7 @@ use super::{Resolver, listen, problem};
 use crate::database;
 use crate::error::Problem;
 use crate::lifecycle::{Policy, Restart};
-use crate::odoo::options::{self, Kind, OPTIONS, Place};
+use crate::odoo::options::{self, Kind, OPTIONS, OptionSpec, Place};
 use crate::settings::raw::RawSettings;
 use crate::settings::reference::{self, VARIABLES};
 use crate::settings::{Limit, Odoo, Origin, Secret, Setting, Settings, parse};
@@ -54,6 +54,7 @@ impl Resolver<'_> {
         self.refuse_update();
 
         let odoo = self.odoo();
+        self.distinct_ports(&odoo, listen);
         let databases = self.databases();
         self.list_databases(&databases);
         let database = self.target();
@@ -123,7 +124,7 @@ impl Resolver<'_> {
             self.problems.push(Problem::new(
                 "this version cannot update modules",
                 format!("{origin} asks for an update"),
-                "unset it, and run Odoo's own -u as a one-shot until a version with updates is out",
+                "unset it; until a version with updates is out, stop the container and run Odoo's own executable with -u",
             ));
         }
     }
@@ -160,9 +161,55 @@ impl Resolver<'_> {
         number
     }
 
-    fn bounded<T: TryFrom<i64>>(&mut self, key: &str, fallback: T, range: &str) -> T {
+    /// Whether Odoo can read the value of the base file; what the environment says has been checked already.
+    fn castable(&mut self, option: &OptionSpec) {
+        let Some(setting) = self.text(option.key) else { return };
+        let (text, origin) = (setting.text.as_str(), &setting.origin);
+        let form = match option.kind {
+            Kind::Int => {
+                self.integer(option.key);
+                return;
+            }
+            Kind::Float if text.trim().parse::<f64>().is_err() => "write a number, such as 1.5".to_owned(),
+            Kind::Choice(words) if !words.contains(&text) => format!("write one of {}", words.join(", ")),
+            _ => return,
+        };
+        if matches!(text, "False" | "false") || (text.is_empty() && option.default.is_empty()) {
+            return;
+        }
+        let problem = Problem::new(
+            format!("{} has a value that Odoo cannot read", option.key),
+            format!("{origin}: {} = {text:?}, at which Odoo stops with a traceback", option.key),
+            form,
+        );
+        self.problems.push(problem);
+    }
+
+    /// Two listeners on one port: the second one would be told that somebody else is there.
+    fn distinct_ports(&mut self, odoo: &Odoo, listen: SocketAddr) {
+        let mut ports = vec![("ENTRYPOINT_LISTEN", listen.port())];
+        if odoo.http_enable {
+            ports.push(("http_port", odoo.http_port));
+        }
+        if odoo.http_enable && odoo.prefork() {
+            ports.push(("gevent_port", odoo.gevent_port));
+        }
+        while let Some((name, port)) = ports.pop() {
+            for (other, _) in ports.iter().filter(|(_, other)| *other == port) {
+                self.problems.push(Problem::new(
+                    format!("{other} and {name} are the same port"),
+                    format!("both are {port}"),
+                    "give each a port of its own; the defaults are 8080, 8069 and 8072",
+                ));
+            }
+        }
+    }
+
+    fn bounded<T: TryFrom<i64>>(&mut self, key: &str, fallback: T, least: i64, range: &str) -> T {
         let Some(number) = self.integer(key) else { return fallback };
-        if let Ok(value) = T::try_from(number) {
+        if number >= least
+            && let Ok(value) = T::try_from(number)
+        {
             return value;
         }
         let origin = self.text(key).map_or(String::new(), |setting| setting.origin.to_string());
@@ -175,13 +222,12 @@ impl Resolver<'_> {
     }
 
     fn odoo(&mut self) -> Odoo {
-        // Every integer of the file, not only those that are used here: Odoo stops at each.
+        // Every value of the file, not only those that are used here: Odoo stops at each.
         let used = ["http_port", "gevent_port", "workers", "limit_time_real", "db_port"];
-        for option in OPTIONS.iter().filter(|option| option.kind == Kind::Int && !used.contains(&option.key))
+        for option in
+            OPTIONS.iter().filter(|option| option.place == Place::File && !used.contains(&option.key))
         {
-            if option.place == Place::File {
-                self.integer(option.key);
-            }
+            self.castable(option);
         }
         let text =
             |key: &str| self.text(key).map(|setting| setting.text.clone()).filter(|text| !text.is_empty());
@@ -196,10 +242,10 @@ impl Resolver<'_> {
             sections,
             arguments: self.inputs.args.passed.clone(),
             http_interface,
-            http_port: self.bounded("http_port", 8069, "between 1 and 65535"),
-            gevent_port: self.bounded("gevent_port", 8072, "between 1 and 65535"),
+            http_port: self.bounded("http_port", 8069, 1, "between 1 and 65535"),
+            gevent_port: self.bounded("gevent_port", 8072, 1, "between 1 and 65535"),
             http_enable: self.truth("http_enable"),
-            workers: self.bounded("workers", 0, "of 0 or more"),
+            workers: self.bounded("workers", 0, 0, "of 0 or more"),
             unaccent: self.truth("unaccent"),
             db_template,
         }
@@ -244,7 +290,7 @@ impl Resolver<'_> {
     }
 
     fn target(&mut self) -> database::Target {
-        let port = self.bounded("db_port", 5432, "between 1 and 65535");
+        let port = self.bounded("db_port", 5432, 1, "between 1 and 65535");
         let text = |key: &str| {
             let setting = self.text(key)?;
             (!matches!(setting.text.as_str(), "" | "False" | "false")).then(|| setting.text.clone())

@@ -32,6 +32,16 @@ impl Resolver<'_> {
 
     pub(super) fn keep_unknown_keys(&mut self) {
         let Some(base) = self.inputs.base else { return };
+        let sections = &base.document.sections;
+        if !sections.is_empty() && sections.iter().all(|section| section.name != "options") {
+            // Odoo takes such a file in silence, and reads nothing of it.
+            let names: Vec<String> = sections.iter().map(|section| format!("[{}]", section.name)).collect();
+            self.warnings.push(format!(
+                "{} has no section [options], the one that Odoo reads; it has {}",
+                base.path,
+                names.join(", ")
+            ));
+        }
         for entry in base.document.options() {
             let key = options::current_name(&entry.key);
             match options::find(key) {

@@ -178,10 +178,10 @@ fn options_are_typed_and_written_as_odoo_reads_them() {
 #[test]
 fn the_base_file_means_what_odoo_takes_it_for() {
     let settings = good(&Given {
-        base: Some("[options]\nxmlrpc_port = 0x1F90\nhttp_enable = no\n[queue_job]\nchannels = root:2\n"),
+        base: Some("[options]\nxmlrpc_port = 0x1F91\nhttp_enable = no\n[queue_job]\nchannels = root:2\n"),
         ..Given::default()
     });
-    assert_eq!(settings.odoo.http_port, 8080);
+    assert_eq!(settings.odoo.http_port, 8081);
     assert!(settings.odoo.http_enable, "`no` is a text, and true");
     assert_eq!(settings.odoo.sections[0].0, "queue_job");
 }
@@ -223,6 +223,42 @@ fn all_problems_come_at_once_with_their_origin() {
              set USER to it",
         ]
     );
+}
+
+#[test]
+fn values_at_which_odoo_would_stop_are_found_before() {
+    let base = Some(
+        "[options]\nlog_level = warning\ntransient_age_limit = abc\nhttp_port = 0\ngevent_port = False\n",
+    );
+    assert_eq!(
+        whats(&Given { base, ..Given::default() }),
+        [
+            "transient_age_limit has a value that Odoo cannot read",
+            "log_level has a value that Odoo cannot read",
+            "http_port is out of range"
+        ]
+    );
+}
+
+#[test]
+fn two_listeners_need_two_ports() {
+    let environment = &[("ODOO_HTTP_PORT", "8072"), ("ODOO_WORKERS", "2")];
+    let given = Given { environment, ..Given::default() };
+    assert_eq!(whats(&given), ["http_port and gevent_port are the same port"]);
+    let threaded = &[("ODOO_HTTP_PORT", "8072")];
+    good(&Given { environment: threaded, ..Given::default() });
+    let probes = &[("ODOO_HTTP_PORT", "8080")];
+    assert_eq!(
+        whats(&Given { environment: probes, ..Given::default() }),
+        ["ENTRYPOINT_LISTEN and http_port are the same port"]
+    );
+}
+
+#[test]
+fn a_base_file_without_options_is_a_warning() {
+    let settings = good(&Given { base: Some("[Options]\nworkers = 2\n"), ..Given::default() });
+    let expected = "/etc/odoo/odoo.conf has no section [options], the one that Odoo reads; it has [Options]";
+    assert!(settings.warnings.contains(&expected.to_owned()), "{:?}", settings.warnings);
 }
 
 #[test]

@@ -18,6 +18,11 @@ pub const CHECKS: &[Check] = &[
         a_lost_database_makes_unready_and_a_found_one_ready,
     ),
     ("a_restart_of_postgresql_in_the_lock_is_waited_out", a_restart_of_postgresql_in_the_lock_is_waited_out),
+    ("a_killed_first_installation_is_resumed", a_killed_first_installation_is_resumed),
+    (
+        "limits_of_the_role_do_not_end_the_wait_for_the_lock",
+        limits_of_the_role_do_not_end_the_wait_for_the_lock,
+    ),
     ("names_of_hosts_are_resolved", names_of_hosts_are_resolved),
     ("a_unix_socket_will_do", a_unix_socket_will_do),
     ("passwords_of_any_kind_reach_odoo", passwords_of_any_kind_reach_odoo),
@@ -140,6 +145,43 @@ fn a_restart_of_postgresql_in_the_lock_is_waited_out(test: &Test) {
     stop(&process);
 }
 
+/// What a kill after the commit of `base` leaves.
+fn a_killed_first_installation_is_resumed(test: &Test) {
+    let product = Product::installed(test, &Odoo::Double);
+    product
+        .site
+        .database
+        .sql("UPDATE ir_module_module SET state = 'to install' WHERE name IN ('web', 'bus')");
+    let process = product.launch().start();
+    product.wait_ready(&process);
+    for module in ["base", "web", "bus"] {
+        assert_eq!(product.site.module_state(module).as_deref(), Some("installed"), "{module}");
+    }
+    stop(&process);
+}
+
+fn limits_of_the_role_do_not_end_the_wait_for_the_lock(test: &Test) {
+    let product = Product::empty(test, &Odoo::Double);
+    let (cluster, database) = (&product.site.cluster, &product.site.database.name);
+    for limit in ["statement_timeout", "lock_timeout"] {
+        cluster.sql("postgres", &format!("ALTER ROLE {} SET {limit} = '200ms'", product.site.role.name));
+    }
+    let mut holder = cluster.connect(database);
+    super::phases::take_the_lock(&mut holder, database);
+    let process = product.launch().start();
+    let longer = format!(
+        "SELECT pid FROM pg_stat_activity WHERE datname = '{database}' AND wait_event = 'advisory' \
+         AND now() - query_start > interval '600 ms'"
+    );
+    until_true("it waits for longer than its role may", SOON, || {
+        assert!(process.exited().is_none(), "{}", process.stderr());
+        cluster.value("postgres", &longer).is_some()
+    });
+    drop(holder);
+    product.wait_ready(&process);
+    stop(&process);
+}
+
 fn names_of_hosts_are_resolved(test: &Test) {
     let product = Product::installed(test, &Odoo::Double);
     let process = product.launch().env("HOST", "localhost").start();
@@ -157,7 +199,8 @@ fn a_unix_socket_will_do(test: &Test) {
 /// What the file cannot hold goes through libpq's password file, for Odoo and for us.
 fn passwords_of_any_kind_reach_odoo(test: &Test) {
     let product = Product::installed(test, &Odoo::Double);
-    for password in ["a b'c\"d#e;f%g=h:i\\j$k", "True", " blanks ", "pässwörd", "x:y\\z "] {
+    for password in ["a b'c\"d#e;f%g=h:i\\j$k", "True", "false", "FALSE", " blanks ", "pässwörd", "x:y\\z "]
+    {
         let quoted = password.replace('\'', "''");
         let role = &product.site.role.name;
         product.site.cluster.sql("postgres", &format!("ALTER ROLE {role} PASSWORD '{quoted}'"));

@@ -37,6 +37,9 @@ pub const CHECKS: &[Check] = &[
     ("odoo_with_a_missing_interpreter", odoo_with_a_missing_interpreter),
     ("database_user_postgres", database_user_postgres),
     ("another_applications_database", another_applications_database),
+    ("tables_of_another_role", tables_of_another_role),
+    ("a_table_that_somebody_holds_locked", a_table_that_somebody_holds_locked),
+    ("nobody_reads_stderr", nobody_reads_stderr),
     ("broken_module", broken_module),
     ("unknown_module", unknown_module),
     ("unknown_flag", unknown_flag),
@@ -379,6 +382,49 @@ fn another_applications_database(test: &Test) {
         ),
     );
     product.assert_nothing_started();
+}
+
+/// The most frequent mistake of a restore.
+fn tables_of_another_role(test: &Test) {
+    let product = product(test);
+    let admin = crate::harness::postgres::ADMIN;
+    product.site.database.sql(&format!("ALTER TABLE ir_module_module OWNER TO {admin}"));
+    let (role, name) = (&product.site.role.name, &product.site.database.name);
+    expect(
+        &product.launch().env("ENTRYPOINT_AUTH_GRACE", "0").run(),
+        69,
+        &format!(
+            "odoo-entrypoint: error: Odoo's tables in the database {name} belong to another role\n  why: \
+             {role}@127.0.0.1:{}/{name}: permission denied for table ir_module_module (role from environment variable \
+             USER)\n  fix: give them to the role, as their owner or a superuser: REASSIGN OWNED BY \"<old role>\" TO \
+             \"{role}\"; pg_restore --no-owner --role does it while restoring",
+            product.site.cluster.port()
+        ),
+    );
+    product.assert_nothing_started();
+}
+
+fn a_table_that_somebody_holds_locked(test: &Test) {
+    let product = product(test);
+    let mut holder = product.site.cluster.connect(&product.site.database.name);
+    holder.simple_query("BEGIN; LOCK TABLE ir_module_module").unwrap();
+    let ended = product.launch().env("ENTRYPOINT_WAIT_TIMEOUT", "1s").run();
+    ended.expect_code(69);
+    assert!(ended.stderr.contains("no answer within 5 s"), "{}", ended.stderr);
+    product.assert_nothing_started();
+}
+
+/// A pipe whose reader is gone is no reason to die, least of all for PID 1.
+fn nobody_reads_stderr(test: &Test) {
+    let product = product(test);
+    let code = test.write("code", "");
+    let script = format!("( \"$0\"; echo $? > '{}' ) 2>&1 | true", code.display());
+    let program = test.world().product().to_owned();
+    let launch = product.launch_of("/bin/sh").args(["-c", &script]).arg(program);
+    launch.env("PORT", ports::free().to_string()).env("ENTRYPOINT_WAIT_TIMEOUT", "500ms").run();
+    crate::harness::until_true("it ended", crate::harness::SOON, || {
+        fs::read_to_string(&code).is_ok_and(|text| text.trim() == "69")
+    });
 }
 
 fn broken_module(test: &Test) {

@@ -29,6 +29,7 @@ pub const CHECKS: &[Check] = &[
     ("a_one_shot_creates_no_database_and_tells_failures", a_one_shot_creates_no_database_and_tells_failures),
     ("a_shell_has_the_rendered_configuration", a_shell_has_the_rendered_configuration),
     ("other_programs_run_as_they_are", other_programs_run_as_they_are),
+    ("a_uid_without_an_account", a_uid_without_an_account),
     ("odoos_own_version", odoos_own_version),
 ];
 
@@ -291,6 +292,26 @@ fn other_programs_run_as_they_are(test: &Test) {
     process.wait_log("up", SOON);
     process.signal(Signal::SIGTERM);
     assert_eq!(process.wait_code(SOON), 9, "it gets the signal, and its code is ours");
+}
+
+/// As OpenShift assigns them. (Where the suite does not run as root it runs as itself.)
+fn a_uid_without_an_account(test: &Test) {
+    const UID: u32 = 1_234_567;
+    let product = Product::installed(test, &Odoo::Double);
+    let launch = product.launch().user(UID, 0);
+    if nix::unistd::Uid::effective().is_root() {
+        for path in ["base.conf", "data", "home", "tmp"].map(|name| test.dir().join(name)) {
+            nix::unistd::chown(&path, Some(UID.into()), None).unwrap();
+        }
+        for path in [&product.runtime, &product.journal.path().to_owned()] {
+            nix::unistd::chown(path, Some(UID.into()), None).unwrap();
+        }
+    }
+    let process = launch.start();
+    product.wait_ready(&process);
+    assert_eq!(product.site.get("/web/login").unwrap().status, 200);
+    process.signal(Signal::SIGTERM);
+    assert_eq!(process.wait_code(SOON), 0);
 }
 
 fn odoos_own_version(test: &Test) {

@@ -51,10 +51,15 @@ impl<'a> Product<'a> {
 
     /// The product with the image's variables set for this site.
     pub fn launch(&self) -> Launch<'a> {
+        self.launch_of(self.test.world().product())
+    }
+
+    /// Another program in the same surroundings.
+    pub fn launch_of(&self, program: impl AsRef<std::ffi::OsStr>) -> Launch<'a> {
         let site = &self.site;
         let base = self.test.write("base.conf", "[options]\n; nothing but the environment counts here\n");
         self.test
-            .launch(self.test.world().product())
+            .launch(program)
             .env("ODOO_RC", base)
             .env("HOST", "127.0.0.1")
             .env("PORT", site.cluster.port().to_string())
