@@ -54,6 +54,8 @@ pub async fn prepare(settings: &Settings, progress: &impl Progress) -> Result<Ve
                 Err(refusal) => wait.pause(database, &refusal).await?,
             }
         };
+        // The next database has a grace of its own.
+        wait.refused_since = None;
         works.extend(
             plan::plan(database, &content, &settings.init, settings.policy.one_shot)
                 .map_err(|p| (Exit::Config, p))?,
@@ -99,10 +101,7 @@ impl<'a, P: Progress> Wait<'a, P> {
     async fn database(&mut self, database: &str) -> Result<Session, Lost> {
         loop {
             let refusal = match Session::open(self.target(), database).await {
-                Ok(session) => {
-                    self.refused_since = None;
-                    return Ok(session);
-                }
+                Ok(session) => return Ok(session),
                 Err(refusal) => refusal,
             };
             if refusal.class == Class::MissingDatabase && self.settings.create_database {

@@ -38,6 +38,7 @@ pub const CHECKS: &[Check] = &[
     ("database_user_postgres", database_user_postgres),
     ("another_applications_database", another_applications_database),
     ("tables_of_another_role", tables_of_another_role),
+    ("a_refusal_ends_with_its_grace", a_refusal_ends_with_its_grace),
     ("a_table_that_somebody_holds_locked", a_table_that_somebody_holds_locked),
     ("nobody_reads_stderr", nobody_reads_stderr),
     ("broken_module", broken_module),
@@ -402,6 +403,16 @@ fn tables_of_another_role(test: &Test) {
         ),
     );
     product.assert_nothing_started();
+}
+
+/// The grace counts from the first refusal, also where the login itself is granted each time.
+fn a_refusal_ends_with_its_grace(test: &Test) {
+    let product = product(test);
+    let admin = crate::harness::postgres::ADMIN;
+    product.site.database.sql(&format!("ALTER TABLE ir_module_module OWNER TO {admin}"));
+    let ended = product.launch().env("ENTRYPOINT_AUTH_GRACE", "300ms").run();
+    ended.expect_code(69);
+    assert!(ended.stderr.contains(" attempts in "), "{}", ended.stderr);
 }
 
 fn a_table_that_somebody_holds_locked(test: &Test) {
