@@ -30,7 +30,7 @@ const CONNECTIONS: usize = 512;
 const HEAD_DEADLINE: Duration = Duration::from_secs(10);
 /// hyper's smallest buffer: a probe's head is some hundred bytes.
 const MAX_HEAD: usize = 8 * 1024;
-/// One second more than the probes' own time, and little enough for a page of memory.
+/// The kernel's queue for what comes while every slot is taken.
 const BACKLOG: i32 = 256;
 
 /// What the supervisor tells the probes.

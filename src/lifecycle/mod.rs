@@ -326,7 +326,7 @@ enum State {
         stage: Stage,
         until: Moment,
     },
-    /// `over_budget`: the main process did not end by itself.
+    /// The main process did not end by itself, and `KILL` is on its way.
     Killing {
         child: Pid,
         until: Moment,

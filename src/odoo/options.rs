@@ -204,7 +204,7 @@ pub const OPTIONS: &[OptionSpec] = &[
     },
 ];
 
-/// Flags that Odoo turns into entries of `log_handler`: name, does it take no value, entry.
+/// Flags that Odoo turns into entries of `log_handler`: name and entry. They take no value.
 pub const LOG_SHORTHANDS: &[(&str, &str)] =
     &[("--log-web", "odoo.http:DEBUG"), ("--log-sql", "odoo.sql_db:DEBUG")];
 

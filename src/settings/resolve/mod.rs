@@ -112,11 +112,12 @@ impl Resolver<'_> {
         }
         self.keep_unknown_keys();
         self.check_odoo_names();
-        let own = self.own_variables();
+        self.own_variables();
         let raw = match self.inputs.environment.raw() {
             Ok(raw) => raw,
             Err(error) => {
-                self.problems.push(Problem::new("cannot read the environment", error.to_string(), own));
+                let hint = "`odoo-entrypoint --help` lists the variables";
+                self.problems.push(Problem::new("cannot read the environment", error.to_string(), hint));
                 RawSettings::default()
             }
         };

@@ -107,8 +107,8 @@ impl Resolver<'_> {
         }
     }
 
-    /// Unknown variables of our own prefix; returns the list of the known ones for other messages.
-    pub(super) fn own_variables(&mut self) -> String {
+    /// Unknown variables of our own prefix.
+    pub(super) fn own_variables(&mut self) {
         let known: Vec<&str> = VARIABLES.iter().map(|variable| variable.name).collect();
         for name in self.inputs.environment.values.keys() {
             if name.starts_with(reference::PREFIX) && !known.contains(&name.as_str()) {
@@ -123,7 +123,6 @@ impl Resolver<'_> {
                 ));
             }
         }
-        format!("the variables are {}", known.join(", "))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Odoo ends by itself, does not end, or leaves something behind.
 
 use super::Check;
-use super::product::Product;
+use super::product::{Product, stop};
 use crate::harness::odoo::Odoo;
 use crate::harness::{SOON, Test, until_true};
 use nix::sys::signal::Signal;
@@ -25,8 +25,7 @@ fn a_crash_is_restarted(test: &Test) {
     process.wait_log("Odoo ended by itself (signal 9 (SIGKILL)); restart 1 of 5 in 1s", SOON);
     product.wait_ready(&process);
     assert_eq!(product.journal.count("start"), 2);
-    process.signal(Signal::SIGTERM);
-    assert_eq!(process.wait_code(SOON), 0);
+    stop(&process);
     product.assert_nothing_left();
 }
 
@@ -74,8 +73,7 @@ fn orphans_end_with_odoo(test: &Test) {
     until_true("the orphans are ours", SOON, || {
         process.descendants().iter().filter(|child| child.parent == process.pid()).count() == 4
     });
-    process.signal(Signal::SIGTERM);
-    assert_eq!(process.wait_code(SOON), 0);
+    stop(&process);
     product.assert_nothing_left();
 }
 
@@ -88,8 +86,7 @@ fn hup_reloads_in_place_and_is_no_restart(test: &Test) {
     until_true("it started anew", SOON, || product.journal.count("ready") == 2);
     assert_eq!(product.odoo(&process), Some(before));
     assert!(!process.stderr().contains("ended by itself"));
-    process.signal(Signal::SIGTERM);
-    assert_eq!(process.wait_code(SOON), 0);
+    stop(&process);
 }
 
 fn usr2_never_reaches_odoo(test: &Test) {
@@ -102,8 +99,7 @@ fn usr2_never_reaches_odoo(test: &Test) {
     process.signal(Signal::SIGUSR1);
     product.journal.wait("signal", |event| event["signal"] == "SIGUSR1");
     assert!(Product::is_alive(odoo));
-    process.signal(Signal::SIGTERM);
-    assert_eq!(process.wait_code(SOON), 0);
+    stop(&process);
 }
 
 fn ttin_adds_a_worker_in_prefork_mode_only(test: &Test) {
@@ -112,8 +108,7 @@ fn ttin_adds_a_worker_in_prefork_mode_only(test: &Test) {
     product.wait_ready(&process);
     process.signal(Signal::SIGTTIN);
     process.wait_log("threaded mode has none: not forwarded", SOON);
-    process.signal(Signal::SIGTERM);
-    assert_eq!(process.wait_code(SOON), 0);
+    stop(&process);
 
     let process = product.launch().env("ODOO_WORKERS", "1").start();
     product.wait_ready(&process);
@@ -121,6 +116,5 @@ fn ttin_adds_a_worker_in_prefork_mode_only(test: &Test) {
     product.wait_processes(&process, 3);
     process.signal(Signal::SIGTTIN);
     product.wait_processes(&process, 4);
-    process.signal(Signal::SIGTERM);
-    assert_eq!(process.wait_code(SOON), 0);
+    stop(&process);
 }

@@ -1,11 +1,10 @@
 //! PostgreSQL comes late, goes away, holds something else, or is shared by replicas.
 
 use super::Check;
-use super::product::Product;
+use super::product::{Product, stop};
 use crate::harness::odoo::Odoo;
 use crate::harness::postgres::{Options, StopMode};
 use crate::harness::{SOON, Test, http, until_true};
-use nix::sys::signal::Signal;
 
 pub const CHECKS: &[Check] = &[
     ("a_late_postgresql_is_waited_for", a_late_postgresql_is_waited_for),
@@ -28,11 +27,6 @@ pub const CHECKS: &[Check] = &[
     ("passwords_of_any_kind_reach_odoo", passwords_of_any_kind_reach_odoo),
     ("no_database_chosen_serves_the_selector", no_database_chosen_serves_the_selector),
 ];
-
-fn stop(process: &crate::harness::process::Process) {
-    process.signal(Signal::SIGTERM);
-    assert_eq!(process.wait_code(SOON), 0);
-}
 
 fn a_late_postgresql_is_waited_for(test: &Test) {
     let cluster = test.own_cluster(&Options::default());

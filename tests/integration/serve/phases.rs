@@ -1,6 +1,6 @@
 //! The main job, and a stop in every phase of it.
 
-use super::product::Product;
+use super::product::{Product, stop};
 use super::{Check, MainJob};
 use crate::harness::odoo::Odoo;
 use crate::harness::postgres::{Options, StopMode};
@@ -42,8 +42,7 @@ fn empty_database_to_login_page_and_back(test: &Test, odoo: &Odoo) {
     for path in ["/livez", "/readyz", "/startupz", "/healthz"] {
         assert_eq!(product.status(path), 200, "{path}");
     }
-    process.signal(Signal::SIGTERM);
-    assert_eq!(process.wait_code(SOON), 0);
+    stop(&process);
     product.assert_nothing_left();
 }
 
@@ -54,8 +53,7 @@ fn prefork_with_two_workers(test: &Test, odoo: &Odoo) {
     assert_eq!(product.site.get("/web/login").unwrap().status, 200);
     // The master, its two workers and the gevent process.
     product.wait_processes(&process, 4);
-    process.signal(Signal::SIGTERM);
-    assert_eq!(process.wait_code(SOON), 0);
+    stop(&process);
     product.assert_nothing_left();
 }
 
@@ -75,8 +73,7 @@ fn ready_only_once_the_login_page_is(test: &Test, odoo: &Odoo) {
         ready
     });
     assert!(unready > 0, "the boot was seen");
-    process.signal(Signal::SIGTERM);
-    assert_eq!(process.wait_code(SOON), 0);
+    stop(&process);
 }
 
 fn stop_while_waiting(test: &Test) {
@@ -87,8 +84,7 @@ fn stop_while_waiting(test: &Test) {
     product.wait_reason(&process, "waiting for");
     product.wait_reason(&process, "connection refused");
     assert_eq!((product.status("/livez"), product.status("/startupz")), (200, 200));
-    process.signal(Signal::SIGTERM);
-    assert_eq!(process.wait_code(SOON), 0);
+    stop(&process);
     product.assert_nothing_started();
     cluster.start_again();
 }
@@ -110,8 +106,7 @@ fn stop_while_locked_out(test: &Test) {
     take_the_lock(&mut holder, database);
     let process = product.launch().start();
     product.wait_reason(&process, "lock for");
-    process.signal(Signal::SIGTERM);
-    assert_eq!(process.wait_code(SOON), 0);
+    stop(&process);
     product.assert_nothing_started();
 }
 
@@ -121,8 +116,7 @@ fn stop_in_an_init(test: &Test) {
     product.wait_reason(&process, "installing base");
     product.journal.wait("start", |_| true);
     assert_eq!((product.status("/livez"), product.status("/startupz")), (200, 200));
-    process.signal(Signal::SIGTERM);
-    assert_eq!(process.wait_code(SOON), 0);
+    stop(&process);
     assert_eq!(product.site.database.value("SELECT to_regclass('ir_module_module')"), None);
     product.assert_nothing_left();
 }
@@ -135,8 +129,7 @@ fn stop_in_boot_before_odoo_handles_signals(test: &Test) {
     process.signal(Signal::SIGHUP);
     process.wait_log("not forwarded", SOON);
     let odoo = product.odoo(&process).expect("Odoo runs");
-    process.signal(Signal::SIGTERM);
-    assert_eq!(process.wait_code(SOON), 0);
+    stop(&process);
     assert!(!Product::is_alive(odoo));
     product.assert_nothing_left();
 }
@@ -150,8 +143,7 @@ fn unready_and_still_serving_in_a_drain(test: &Test) {
     assert_eq!((product.status("/livez"), product.status("/startupz")), (200, 200));
     assert_eq!(product.site.get("/web/login").unwrap().status, 200);
     assert_eq!(product.journal.count("signal"), 0, "Odoo has not been told yet");
-    process.signal(Signal::SIGTERM);
-    assert_eq!(process.wait_code(SOON), 0);
+    stop(&process);
 }
 
 /// The second TERM ends the drain, and Odoo gets one TERM, not two.
@@ -162,8 +154,7 @@ fn stop_twice_in_a_drain(test: &Test) {
     product.wait_ready(&process);
     process.signal(Signal::SIGTERM);
     product.wait_reason(&process, "draining");
-    process.signal(Signal::SIGTERM);
-    assert_eq!(process.wait_code(SOON), 0);
+    stop(&process);
     let terms = product.journal.events().iter().filter(|event| event["signal"] == "SIGTERM").count();
     assert_eq!(terms, 1);
 }
@@ -178,8 +169,7 @@ fn several_databases_are_each_installed(test: &Test) {
         let state = database.value("SELECT state FROM ir_module_module WHERE name = 'base'");
         assert_eq!(state.as_deref(), Some("installed"), "{}", database.name);
     }
-    process.signal(Signal::SIGTERM);
-    assert_eq!(process.wait_code(SOON), 0);
+    stop(&process);
     drop(process);
     drop(second);
 }
@@ -192,8 +182,7 @@ fn a_module_of_ones_own_is_installed_once(test: &Test) {
         let process = launch.start();
         product.wait_ready(&process);
         assert_eq!(product.site.module_state("own_module").as_deref(), Some("installed"));
-        process.signal(Signal::SIGTERM);
-        assert_eq!(process.wait_code(SOON), 0);
+        stop(&process);
         // An init and a server the first time, and then servers only.
         assert_eq!(product.journal.count("start"), round + 1);
     }
@@ -213,8 +202,7 @@ fn without_http_it_is_ready_when_odoo_runs(test: &Test) {
     let process = product.launch().arg("--no-http").start();
     product.wait_ready(&process);
     assert!(http::get(product.site.http_port, "/", SOON).is_err());
-    process.signal(Signal::SIGTERM);
-    assert_eq!(process.wait_code(SOON), 0);
+    stop(&process);
 }
 
 fn arguments_of_odoo_are_understood(test: &Test) {
@@ -227,8 +215,7 @@ fn arguments_of_odoo_are_understood(test: &Test) {
     let start = product.journal.wait("start", |_| true);
     let arguments = start["argv"].to_string();
     assert!(arguments.contains("--dev=xml") && !arguments.contains(&password), "{arguments}");
-    process.signal(Signal::SIGTERM);
-    assert_eq!(process.wait_code(SOON), 0);
+    stop(&process);
 }
 
 /// As `docker exec` runs it: no listener, no port, and the server's files stay as they are.
@@ -250,8 +237,7 @@ fn a_one_shot_installs_beside_a_server(test: &Test) {
     until_true("it runs", SOON, || !interrupted.descendants().is_empty());
     interrupted.signal(Signal::SIGTERM);
     assert_eq!(interrupted.wait_code(SOON), 143);
-    process.signal(Signal::SIGTERM);
-    assert_eq!(process.wait_code(SOON), 0);
+    stop(&process);
 }
 
 fn a_one_shot_creates_no_database_and_tells_failures(test: &Test) {
@@ -310,8 +296,7 @@ fn a_uid_without_an_account(test: &Test) {
     let process = launch.start();
     product.wait_ready(&process);
     assert_eq!(product.site.get("/web/login").unwrap().status, 200);
-    process.signal(Signal::SIGTERM);
-    assert_eq!(process.wait_code(SOON), 0);
+    stop(&process);
 }
 
 fn odoos_own_version(test: &Test) {

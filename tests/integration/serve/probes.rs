@@ -1,10 +1,9 @@
 //! The probe server and its client.
 
 use super::Check;
-use super::product::Product;
+use super::product::{Product, stop};
 use crate::harness::odoo::Odoo;
 use crate::harness::{SOON, Test, http};
-use nix::sys::signal::Signal;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
@@ -15,11 +14,6 @@ pub const CHECKS: &[Check] = &[
     ("garbage_and_slow_clients_leave_the_others_alone", garbage_and_slow_clients_leave_the_others_alone),
     ("probing_makes_no_session_file", probing_makes_no_session_file),
 ];
-
-fn stop(process: &crate::harness::process::Process) {
-    process.signal(Signal::SIGTERM);
-    assert_eq!(process.wait_code(SOON), 0);
-}
 
 fn answers_have_kubernetes_shape(test: &Test) {
     let product = Product::installed(test, &Odoo::Double);

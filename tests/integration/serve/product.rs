@@ -160,6 +160,13 @@ impl<'a> Product<'a> {
     }
 }
 
+/// Asks the product to stop, which is a success in every phase.
+#[track_caller]
+pub fn stop(process: &Process) {
+    process.signal(Signal::SIGTERM);
+    assert_eq!(process.wait_code(SOON), 0);
+}
+
 /// What distinguishes a second container on the same database.
 pub struct Replica {
     pub http_port: u16,

@@ -1,10 +1,9 @@
 //! Secrets reach Odoo through files of mode 0600 and nothing else.
 
 use super::Check;
-use super::product::Product;
+use super::product::{Product, stop};
 use crate::harness::odoo::Odoo;
 use crate::harness::{SOON, Test};
-use nix::sys::signal::Signal;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
@@ -14,11 +13,6 @@ pub const CHECKS: &[Check] = &[
     ("a_password_file_is_read", a_password_file_is_read),
     ("odoo_gets_the_accounts_name_not_the_roles", odoo_gets_the_accounts_name_not_the_roles),
 ];
-
-fn stop(process: &crate::harness::process::Process) {
-    process.signal(Signal::SIGTERM);
-    assert_eq!(process.wait_code(SOON), 0);
-}
 
 fn the_password_is_in_no_argv_environment_or_log(test: &Test) {
     let product = Product::empty(test, &Odoo::Double);
