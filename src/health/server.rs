@@ -4,7 +4,7 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -19,10 +19,11 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
+use super::page;
 use super::verdict::{Question, Snapshot, answer};
 use crate::error::Problem;
 use crate::exit::Exit;
-use crate::lifecycle::{Moment, Phase};
+use crate::lifecycle::Moment;
 
 /// More at once than any set of probes; the next one waits in the kernel's queue.
 const CONNECTIONS: usize = 512;
@@ -40,21 +41,20 @@ pub struct Board {
     snapshot: watch::Sender<Snapshot>,
     /// When the supervisor's loop last turned, in milliseconds.
     beat: AtomicU64,
+    /// Odoo's socket, while the page is served there.
+    door: page::Door,
+    page: AtomicBool,
 }
 
 impl Board {
     /// The board of a process that has just started.
     pub fn new() -> Arc<Self> {
-        let first = Snapshot {
-            phase: Phase::Preflight,
-            since: Moment::ZERO,
-            detail: String::new(),
-            checks: Vec::new(),
-        };
         Arc::new(Board {
             started: Instant::now(),
-            snapshot: watch::Sender::new(first),
+            snapshot: watch::Sender::new(Snapshot::default()),
             beat: AtomicU64::new(0),
+            door: page::Door::new(None),
+            page: AtomicBool::new(true),
         })
     }
 
@@ -71,6 +71,26 @@ impl Board {
     /// Changes what the probes see.
     pub fn publish(&self, change: impl FnOnce(&mut Snapshot)) {
         self.snapshot.send_modify(change);
+    }
+
+    /// What the page makes of the last snapshot.
+    pub fn look<T>(&self, look: impl FnOnce(&Snapshot, Moment) -> T) -> T {
+        look(&self.snapshot.borrow(), self.now())
+    }
+
+    /// Opens, changes or closes the way to the starting page.
+    pub fn lead_to_page(&self, socket: Option<Arc<std::net::TcpListener>>) {
+        self.door.send_replace(socket);
+    }
+
+    /// Whether the page itself is wanted, or 503 alone.
+    pub fn want_page(&self, wanted: bool) {
+        self.page.store(wanted, Ordering::Relaxed);
+    }
+
+    /// See [`Board::want_page`].
+    pub fn wants_page(&self) -> bool {
+        self.page.load(Ordering::Relaxed)
     }
 
     /// Answers one question.
@@ -95,7 +115,10 @@ pub fn start(address: SocketAddr, board: Arc<Board>) -> Result<(), (Exit, Proble
     })?;
     let thread = std::thread::Builder::new().name("probes".to_owned()).stack_size(256 * 1024);
     let spawned = thread.spawn(move || match runtime(listener) {
-        Ok((runtime, listener)) => runtime.block_on(serve(&listener, &board)),
+        Ok((runtime, listener)) => runtime.block_on(async {
+            tokio::spawn(page::serve(board.clone(), board.door.subscribe()));
+            serve(&listener, &board).await;
+        }),
         Err(error) => tracing::error!("the probe server cannot run: {error}"),
     });
     spawned.map(|_| ()).map_err(|error| {

@@ -105,9 +105,31 @@ pub const VARIABLES: &[Variable] = &[
         "",
         "Odoo's grace after TERM (default: 15s threaded, limit_time_real + 5s prefork, 30s in an init)",
     ),
+    variable(
+        "ENTRYPOINT_ORCHESTRATOR_GRACE",
+        "",
+        "what the orchestrator gives a stop before it kills; shorter than ours is a warning",
+    ),
+    variable(
+        "ENTRYPOINT_HANG_TIMEOUT",
+        "",
+        "no answer for this long is a hang: stacks, then a restart (default: limit_time_real + 60s; 0 = never)",
+    ),
+    variable("ENTRYPOINT_STARTING_PAGE", "on", "a page on Odoo's port until Odoo is started: on or off"),
+    variable(
+        "ENTRYPOINT_HOOKS_DIR",
+        "/etc/odoo/entrypoint.d",
+        "folder of pre-init/, pre-update/ and pre-start/, whose executables run then",
+    ),
+    variable(
+        "ENTRYPOINT_TERMINATION_LOG",
+        "/dev/termination-log",
+        "file for the reason of an end, if it exists (terminationMessagePath)",
+    ),
     variable("ENTRYPOINT_RESTART", "on-failure", "restart a crashed Odoo: on-failure, never or always"),
     variable("ENTRYPOINT_RESTART_LIMIT", "5/10m", "crashes within a time before giving up"),
     variable("ENTRYPOINT_LOG_LEVEL", "info", "the supervisor's own log: error, warn, info or debug"),
+    variable("ENTRYPOINT_LOG_FORMAT", "text", "text, as Odoo writes it, or json, one object a record"),
 ];
 
 /// `ODOO_*` variables that are neither options nor mistakes: Odoo reads them itself, or an image declares them.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::{Resolver, listen, problem};
 use crate::database;
 use crate::error::Problem;
-use crate::lifecycle::{Policy, Restart};
+use crate::lifecycle::{Hooks, Policy, Restart};
 use crate::odoo::options::{self, Kind, OPTIONS, OptionSpec, Place};
 use crate::settings::raw::RawSettings;
 use crate::settings::reference::{self, VARIABLES};
@@ -50,6 +50,13 @@ impl Resolver<'_> {
             let (count, window) = text.split_once('/').ok_or(FORM)?;
             Ok((count.parse::<u32>().map_err(|_| FORM)?, parse::duration(window).map_err(|_| FORM)?))
         });
+        let grace = self.own(&own("ORCHESTRATOR_GRACE"), raw.orchestrator_grace.as_ref(), parse::duration);
+        let hang_timeout = self.own(&own("HANG_TIMEOUT"), raw.hang_timeout.as_ref(), parse::duration);
+        let starting_page = self.own(&own("STARTING_PAGE"), raw.starting_page.as_ref(), parse::boolean);
+        let hooks_dir = self.own(&own("HOOKS_DIR"), raw.hooks_dir.as_ref(), |text| Ok(PathBuf::from(text)));
+        let termination_log =
+            self.own(&own("TERMINATION_LOG"), raw.termination_log.as_ref(), |text| Ok(PathBuf::from(text)));
+        let _ = self.own(&own("LOG_FORMAT"), raw.log_format.as_ref(), crate::output::format);
         let _ = self.own(&own("LOG_LEVEL"), raw.log_level.as_ref(), crate::logging::level);
         self.refuse_update();
 
@@ -67,6 +74,23 @@ impl Resolver<'_> {
             Duration::from_secs(15)
         });
         let (crashes, window) = limit.unwrap_or((5, Duration::from_secs(600)));
+        // A request may take its limit; an Odoo that then still answers nobody hangs. Without HTTP nothing can be asked.
+        let hang_timeout = match hang_timeout {
+            _ if !odoo.http_enable => Duration::ZERO,
+            given => given.unwrap_or(Duration::from_secs(real_limit + 60)),
+        };
+        let policy = Policy {
+            drain_delay: drain_delay.unwrap_or_default(),
+            stop_timeout,
+            init_stop_timeout: Duration::from_secs(30),
+            restart: restart.unwrap_or(Restart::OnFailure),
+            restart_limit: crashes,
+            restart_window: window,
+            hang_timeout,
+            one_shot: self.inputs.args.stop_after_init,
+            hooks: Hooks::default(),
+        };
+        self.warn_of_short_grace(&policy, grace);
         Settings {
             listen,
             runtime_dirs: match &raw.runtime_dir {
@@ -82,15 +106,10 @@ impl Resolver<'_> {
                 && !init.is_empty()
                 && !self.inputs.args.stop_after_init,
             init,
-            policy: Policy {
-                drain_delay: drain_delay.unwrap_or_default(),
-                stop_timeout,
-                init_stop_timeout: Duration::from_secs(30),
-                restart: restart.unwrap_or(Restart::OnFailure),
-                restart_limit: crashes,
-                restart_window: window,
-                one_shot: self.inputs.args.stop_after_init,
-            },
+            policy,
+            starting_page: starting_page.unwrap_or(true),
+            hooks_dir: hooks_dir.unwrap_or_default(),
+            termination_log: termination_log.unwrap_or_default(),
             odoo: Odoo { options: std::mem::take(&mut self.settings), ..odoo },
             warnings: std::mem::take(&mut self.warnings),
         }
@@ -114,6 +133,18 @@ impl Resolver<'_> {
                 None
             }
         }
+    }
+
+    /// An orchestrator that kills before the stop is over cuts off who is being served, without a word here.
+    fn warn_of_short_grace(&mut self, policy: &Policy, grace: Option<Duration>) {
+        let Some(grace) = grace.filter(|grace| *grace < policy.longest_stop()) else { return };
+        self.warnings.push(format!(
+            "a stop may take {}, longer than the orchestrator's ENTRYPOINT_ORCHESTRATOR_GRACE={}: raise its grace period \
+             (terminationGracePeriodSeconds, stop_grace_period), or lower ENTRYPOINT_STOP_TIMEOUT, ENTRYPOINT_DRAIN_DELAY \
+             or limit_time_real",
+            parse::format_duration(policy.longest_stop()),
+            parse::format_duration(grace)
+        ));
     }
 
     /// Updates come with a later version. A silent "nothing done" would be a lie, so the wish is refused.
