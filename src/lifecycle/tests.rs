@@ -593,8 +593,8 @@ fn live(policy: &Policy, seconds: u64, dice: &mut impl Iterator<Item = u32>) {
 /// Every kind of policy for a day each, from fixed seeds.
 #[test]
 fn a_day_of_events_breaks_no_rule() {
-    for seed in 1_u64..=40 {
-        let mut state = seed;
+    for seed in 1_usize..=40 {
+        let mut state = seed as u64;
         // Numerical Recipes' generator: good enough to vary, and the same everywhere.
         let mut dice = std::iter::from_fn(|| {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -602,7 +602,7 @@ fn a_day_of_events_breaks_no_rule() {
         });
         let policy = Policy {
             drain_delay: if seed.is_multiple_of(2) { Duration::ZERO } else { SECOND * 3 },
-            restart: [Restart::OnFailure, Restart::Always, Restart::Never][seed as usize % 3],
+            restart: [Restart::OnFailure, Restart::Always, Restart::Never][seed % 3],
             restart_limit: 5,
             hang_timeout: SECOND * 30,
             one_shot: seed.is_multiple_of(7),

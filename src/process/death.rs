@@ -40,7 +40,7 @@ pub fn explain(ending: Ending, kills: u64, last_error: Option<&str>) -> String {
 
 /// Writes the termination message, if there is a file for one: Kubernetes makes it, and nobody else does.
 pub fn leave_message(path: &Path, text: &str) {
-    let end = text.floor_char_boundary(MESSAGE_LIMIT);
+    let end = (0..=text.len().min(MESSAGE_LIMIT)).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
     let message = text.get(..end).unwrap_or_default();
     let written = OpenOptions::new().write(true).truncate(true).open(path);
     match written.and_then(|mut file| file.write_all(message.as_bytes())) {

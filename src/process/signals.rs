@@ -87,10 +87,10 @@ impl Signals {
         let (read, write) = UnixStream::pair()?;
         let first_real_time = libc::SIGRTMIN();
         let wanted = |number: &i32| {
-            !NOT_OURS.contains(number)
-                && !(whose == For::Serve && LEFT_ALONE_BY_SERVE.contains(number))
-                // Between the classic ones and SIGRTMIN lie those that the C library keeps for itself.
-                && (*number < 32 || *number >= first_real_time)
+            let left_alone = whose == For::Serve && LEFT_ALONE_BY_SERVE.contains(number);
+            // Between the classic ones and SIGRTMIN lie those that the C library keeps for itself.
+            let kept_by_library = (32..first_real_time).contains(number);
+            !NOT_OURS.contains(number) && !left_alone && !kept_by_library
         };
         let signals: Vec<i32> = (1..=LAST_SIGNAL).filter(wanted).collect();
         for number in signals.iter().filter(|number| **number >= first_real_time) {
