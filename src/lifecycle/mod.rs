@@ -278,8 +278,15 @@ pub enum Action {
     Terminate(Pid),
     /// Have every process that can write its stacks into the log.
     DumpStacks,
-    /// Say why a child died.
-    Explain(Pid, Ending),
+    /// Say why Odoo died.
+    Explain {
+        /// Which process.
+        pid: Pid,
+        /// How it ended.
+        ending: Ending,
+        /// It hung, and was stopped for it.
+        hung: bool,
+    },
     /// Name what the kernel does not release.
     NameLeftovers,
     /// Pass a signal on, if the child catches it.

@@ -59,15 +59,13 @@ impl Lifecycle {
             State::Boot { child, .. } | State::Serving { child, .. } | State::Reloading { child }
                 if child == pid =>
             {
-                let text = format!("Odoo ended by itself ({ending})");
-                self.crashed(&text, pid, ending, now, policy)
+                self.crashed(pid, ending, false, now, policy)
             }
             State::Stopping { child, why: Why::Hang, .. } | State::Killing { child, why: Why::Hang, .. }
                 if child == pid =>
             {
                 self.hung = true;
-                let text = format!("Odoo hung and was stopped ({ending})");
-                self.crashed(&text, pid, ending, now, policy)
+                self.crashed(pid, ending, true, now, policy)
             }
             // It ended before it was told to: the stop that was asked for is what counts.
             State::Draining { child, .. } | State::Stopping { child, .. } if child == pid => {
@@ -79,7 +77,9 @@ impl Lifecycle {
         }
     }
 
-    fn crashed(&mut self, what: &str, pid: Pid, ending: Ending, now: Moment, policy: &Policy) -> Next {
+    fn crashed(&mut self, pid: Pid, ending: Ending, hung: bool, now: Moment, policy: &Policy) -> Next {
+        let what = if hung { "Odoo hung and was stopped" } else { "Odoo ended by itself" };
+        let what = format!("{what} ({ending})");
         self.crashes.retain(|at| now.saturating_sub(*at) < policy.restart_window);
         self.crashes.push(now);
         let count = u32::try_from(self.crashes.len()).unwrap_or(u32::MAX);
@@ -110,7 +110,7 @@ impl Lifecycle {
             (After::Backoff { pause }, Severity::Warning, text)
         };
         let (state, mut actions) = sweep(after, now);
-        actions.splice(0..0, [Action::Report(severity, text), Action::Explain(pid, ending)]);
+        actions.splice(0..0, [Action::Report(severity, text), Action::Explain { pid, ending, hung }]);
         (state, actions)
     }
 

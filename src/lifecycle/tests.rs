@@ -54,7 +54,7 @@ impl Life {
         for event in events {
             asked.extend(self.machine.step(event, self.now, &self.policy));
         }
-        asked.retain(|action| !matches!(action, Action::Report(..) | Action::Explain(..)));
+        asked.retain(|action| !matches!(action, Action::Report(..) | Action::Explain { .. }));
         self.actions.extend(asked.clone());
         asked
     }

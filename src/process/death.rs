@@ -9,9 +9,10 @@ use crate::lifecycle::Ending;
 /// What Kubernetes keeps of a termination message.
 const MESSAGE_LIMIT: usize = 4096;
 
-/// Explains an ending. `kills` is how often the kernel has killed for the container's memory limit meanwhile.
-pub fn explain(ending: Ending, kills: u64, last_error: Option<&str>) -> String {
+/// Explains an ending. `hung`: it was we who stopped it. `kills` is how often the kernel has killed for the container's memory limit meanwhile.
+pub fn explain(ending: Ending, hung: bool, kills: u64, last_error: Option<&str>) -> String {
     let mut text = match ending {
+        _ if hung => format!("gave no answer any more and was stopped by this supervisor ({ending})"),
         Ending::Signal(9) if kills > 0 => {
             "killed by the kernel: the container's memory limit was reached; raise it, or lower ODOO_WORKERS"
                 .to_owned()
@@ -28,7 +29,7 @@ pub fn explain(ending: Ending, kills: u64, last_error: Option<&str>) -> String {
         Ending::Code(2) => "ended with exit code 2: Odoo refuses its command line or its file".to_owned(),
         Ending::Code(_) => format!("ended with {ending}"),
     };
-    if kills > 0 && ending != Ending::Signal(9) {
+    if kills > 0 && (hung || ending != Ending::Signal(9)) {
         text.push_str("; the kernel has killed other processes for the container's memory limit");
     }
     if let Some(error) = last_error {
@@ -55,16 +56,18 @@ mod tests {
 
     #[test]
     fn each_death_has_its_words() {
-        let killed = explain(Ending::Signal(9), 1, None);
+        let killed = explain(Ending::Signal(9), false, 1, None);
         assert!(killed.contains("the container's memory limit was reached"), "{killed}");
-        let shot = explain(Ending::Signal(9), 0, None);
+        let hung = explain(Ending::Signal(9), true, 0, None);
+        assert!(hung.contains("no answer") && !hung.contains("outside"), "{hung}");
+        let shot = explain(Ending::Signal(9), false, 0, None);
         assert!(shot.contains("from outside"), "{shot}");
         assert_eq!(
-            explain(Ending::Signal(11), 0, Some("odoo: boom")),
+            explain(Ending::Signal(11), false, 0, Some("odoo: boom")),
             "crashed in native code (signal 11 (SIGSEGV)): a C extension, or the interpreter itself; its last error: odoo: boom"
         );
         assert_eq!(
-            explain(Ending::Code(1), 2, None),
+            explain(Ending::Code(1), false, 2, None),
             "ended with exit code 1; the kernel has killed other processes for the container's memory limit"
         );
     }

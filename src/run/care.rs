@@ -110,10 +110,11 @@ impl Care {
 
 impl Supervisor {
     /// Says why Odoo died, in the log, to the probes and to Kubernetes.
-    pub(super) fn explain(&mut self, pid: Pid, ending: Ending) {
+    pub(super) fn explain(&mut self, pid: Pid, ending: Ending, hung: bool) {
         let last_error = self.reader.as_mut().and_then(crate::output::reader::Reader::take_last_error);
         let kills = self.care.kills_since_start();
-        let text = format!("Odoo (process {pid}) {}", death::explain(ending, kills, last_error.as_deref()));
+        let text =
+            format!("Odoo (process {pid}) {}", death::explain(ending, hung, kills, last_error.as_deref()));
         tracing::warn!("{text}");
         death::leave_message(&self.settings.termination_log, &text);
         self.board.publish(|snapshot| {

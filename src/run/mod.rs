@@ -264,7 +264,7 @@ impl Supervisor {
                     tree::send(pid, nix::sys::signal::Signal::SIGQUIT);
                 }
             }
-            Action::Explain(pid, ending) => self.explain(pid, ending),
+            Action::Explain { pid, ending, hung } => self.explain(pid, ending, hung),
             Action::NameLeftovers => {
                 tracing::error!("the kernel does not release: {}", tree::describe().join(", "));
             }

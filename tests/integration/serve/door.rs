@@ -69,9 +69,8 @@ fn the_page_counts_modules(test: &Test) {
     let mut holder = product.site.cluster.connect(&database);
     take_the_lock(&mut holder, &database);
     let process = product.launch().env("DOUBLE_MODULE_DELAY", "600").start();
-    until_true("the lock is waited for", SOON, || {
-        get(&product, "/-/starting").body.contains("another server")
-    });
+    product.wait_reason(&process, "lock for");
+    assert!(get(&product, "/-/starting").body.contains("Waiting for another server"));
     drop(holder);
     until_true("modules are counted", SOON, || {
         let body = get(&product, "/-/starting").body;

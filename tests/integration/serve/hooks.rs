@@ -52,13 +52,11 @@ fn a_hook_that_fails_stops_the_start(test: &Test) {
     );
     product.assert_nothing_started();
 
-    std::fs::remove_dir_all(root.join("pre-init")).unwrap();
+    let product = Product::installed(test, &Odoo::Double);
     hook(test, "pre-start", "10-check", "#!/bin/sh\nexit 3\n");
-    let run = product.launch().env("ENTRYPOINT_HOOKS_DIR", &root).env("ODOO_INIT", "none").run();
-    run.expect_code(3);
+    product.launch().env("ENTRYPOINT_HOOKS_DIR", &root).run().expect_code(3);
     hook(test, "pre-start", "10-check", "#!/no/such/interpreter\n");
-    let run = product.launch().env("ENTRYPOINT_HOOKS_DIR", &root).env("ODOO_INIT", "none").run();
-    run.expect_code(126);
+    product.launch().env("ENTRYPOINT_HOOKS_DIR", &root).run().expect_code(126);
     product.assert_nothing_started();
 }
 
