@@ -76,6 +76,8 @@ pub enum For {
 /// real-time signals.
 pub struct Signals {
     delivery: SignalDelivery<UnixStream, SignalOnly>,
+    /// Real-time signals as often as they came.
+    counts: bool,
 }
 
 impl Signals {
@@ -93,7 +95,8 @@ impl Signals {
             !NOT_OURS.contains(number) && !left_alone && !kept_by_library
         };
         let signals: Vec<i32> = (1..=LAST_SIGNAL).filter(wanted).collect();
-        for number in signals.iter().filter(|number| **number >= first_real_time) {
+        let counted = signals.iter().filter(|number| whose == For::Program && **number >= first_real_time);
+        for number in counted {
             let Some(count) = usize::try_from(*number).ok().and_then(|index| REAL_TIME.get(index)) else {
                 continue;
             };
@@ -107,13 +110,16 @@ impl Signals {
         }
         // std's end is non-blocking already, as the handler needs it.
         let delivery = SignalDelivery::with_pipe(read, write.into_std()?, SignalOnly, signals)?;
-        Ok(Signals { delivery })
+        Ok(Signals { delivery, counts: whose == For::Program })
     }
 
     /// Waits for the next batch. Cancelling it loses nothing: a signal is kept in its flag until it is taken here.
     pub async fn next(&mut self) -> Vec<i32> {
         loop {
-            let pending: Vec<i32> = self.delivery.pending().flat_map(as_often_as_it_came).collect();
+            let pending: Vec<i32> = match self.counts {
+                true => self.delivery.pending().flat_map(as_often_as_it_came).collect(),
+                false => self.delivery.pending().collect(),
+            };
             if !pending.is_empty() {
                 return pending;
             }

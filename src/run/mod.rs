@@ -7,7 +7,7 @@ mod care;
 mod door;
 mod odoo;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -58,6 +58,8 @@ struct Supervisor {
     database: Option<JoinHandle<()>>,
     lock: Option<prepare::Lock>,
     samplers: Vec<JoinHandle<()>>,
+    /// The signals that were said to mean nothing.
+    ignored: BTreeSet<i32>,
     /// When the tree that is being killed is looked at next, and how often it was.
     next_sweep: Option<Moment>,
     sweeps: u32,
@@ -94,6 +96,7 @@ pub async fn serve(mut ready: Ready, board: Arc<Board>, signals: &mut Signals) -
         database: None,
         lock: None,
         samplers: Vec::new(),
+        ignored: BTreeSet::new(),
         next_sweep: None,
         sweeps: 0,
         reader,
@@ -157,7 +160,8 @@ impl Supervisor {
         // A child that ended before the stop was asked for has crashed; the order within one batch is not known, and
         // a stop is the better reading.
         for signal in batch {
-            if Incoming::of(*signal) == Incoming::Ignored {
+            // Once each: somebody may send them without end.
+            if Incoming::of(*signal) == Incoming::Ignored && self.ignored.insert(*signal) {
                 tracing::info!("signal {signal} means nothing to Odoo, or would end it: not forwarded");
             }
             self.events.extend(Incoming::of(*signal).event());

@@ -18,7 +18,7 @@ pub fn as_pid_1<'a>(
     let script = format!(
         "{before}\nexec setpriv --reuid={uid} --regid={uid} --clear-groups --inh-caps=-all --bounding-set=-all -- \"$@\""
     );
-    launch("unshare").user(0, 0).args(UNSHARE).args(["sh", "-euc", &script, "sh", program])
+    launch("unshare").user(0, 0).args(UNSHARE).args(["bash", "-euc", &script, "bash", program])
 }
 
 /// The product as PID 1.

@@ -131,7 +131,11 @@ fn json_is_one_object_a_record(test: &Test) {
     let product = Product::installed(test, &Odoo::Double);
     let script = "#!/bin/sh\nprintf 'not a record \\377\\n' >&2\n";
     let launch = product.launch().env("ENTRYPOINT_HOOKS_DIR", hook(test, "pre-start", "say", script));
-    let process = launch.env("ENTRYPOINT_LOG_FORMAT", "json").env("DOUBLE_CRON_DIES", "1").start();
+    let process = launch
+        .env("ENTRYPOINT_LOG_FORMAT", "json")
+        .env("DOUBLE_CRON_DIES", "1")
+        .env("ODOO_MAX_CRON_THREADS", "1")
+        .start();
     product.wait_ready(&process);
     process.signal(Signal::SIGQUIT);
     product.journal.wait("signal", |event| event["signal"] == "SIGQUIT");
@@ -174,7 +178,7 @@ fn a_failure_is_json_too(test: &Test) {
 fn nobody_has_to_read(test: &Test) {
     for streams in ["<&- >&- 2>&-", ">/dev/full 2>/dev/full", "2>&1 | :"] {
         let product = Product::installed(test, &Odoo::Double);
-        let code = test.dir().join("code");
+        let code = test.dir().join(test.unique("code"));
         let script = format!("{{ \"$0\"; echo $? >{}; }} {streams}", code.display());
         let launch = product.launch_of("bash").args(["-c", &script]).arg(test.world().product());
         let process = launch.env("DOUBLE_STDERR_MB", "1").start();
