@@ -108,18 +108,23 @@ pub fn start(address: SocketAddr, board: Arc<Board>) -> Result<(), (Exit, Proble
     let listener = listen(address).map_err(|error| {
         let hint = match error.kind() {
             io::ErrorKind::AddrInUse => "stop what listens there, or set ENTRYPOINT_LISTEN to another port",
+            _ if out_of_descriptors(&error) => DESCRIPTORS,
             _ => "set ENTRYPOINT_LISTEN to an address of this machine and a port above 1023",
         };
         let why = format!("ENTRYPOINT_LISTEN={address}: {error}");
         (Exit::Config, Problem::new("cannot listen for probes", why, hint))
     })?;
+    // Here and not in the thread, so that there is no container without its probes.
+    let (runtime, listener) = runtime(listener).map_err(|error| {
+        let problem = Problem::new("cannot start the probe server", error.to_string(), DESCRIPTORS);
+        (Exit::Internal, problem)
+    })?;
     let thread = std::thread::Builder::new().name("probes".to_owned()).stack_size(256 * 1024);
-    let spawned = thread.spawn(move || match runtime(listener) {
-        Ok((runtime, listener)) => runtime.block_on(async {
+    let spawned = thread.spawn(move || {
+        runtime.block_on(async {
             tokio::spawn(page::serve(board.clone(), board.door.subscribe()));
             serve(&listener, &board).await;
-        }),
-        Err(error) => tracing::error!("the probe server cannot run: {error}"),
+        });
     });
     spawned.map(|_| ()).map_err(|error| {
         let problem = Problem::new(
@@ -129,6 +134,13 @@ pub fn start(address: SocketAddr, board: Arc<Board>) -> Result<(), (Exit, Proble
         );
         (Exit::Internal, problem)
     })
+}
+
+const DESCRIPTORS: &str = "raise the limit of open files (ulimit -n)";
+
+fn out_of_descriptors(error: &io::Error) -> bool {
+    use nix::errno::Errno;
+    matches!(error.raw_os_error().map(Errno::from_raw), Some(Errno::EMFILE | Errno::ENFILE))
 }
 
 /// `[::]` means both families, whatever `net.ipv6.bindv6only` says, and IPv4 alone where the kernel has no IPv6.

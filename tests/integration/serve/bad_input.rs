@@ -28,7 +28,8 @@ fn few_descriptors(test: &Test) {
     let product = Product::installed(test, &Odoo::Double);
     let limited = |count: u32| {
         let name = format!("--nofile={count}");
-        product.launch_of("prlimit").args([&name, "--"]).arg(test.world().product())
+        let launch = product.launch_of("prlimit").env("ENTRYPOINT_WAIT_TIMEOUT", "1s");
+        launch.args([&name, "--"]).arg(test.world().product())
     };
     let process = limited(32).start();
     product.wait_ready(&process);
@@ -143,7 +144,7 @@ fn a_storm_of_signals(test: &Test) {
     let storm = test.launch("/usr/bin/python3").user(0, 0).args(["-c", &storm]).start();
     let mut answers = 0;
     while storm.exited().is_none() {
-        assert_eq!(product.status("/livez"), 200, "alive in the storm");
+        assert_eq!(product.probe("/livez").expect("an answer in the storm").status, 200);
         answers += 1;
     }
     assert!(answers > 3);
