@@ -245,7 +245,7 @@ impl Test {
 
     /// The living processes that this test started, directly or not.
     pub fn processes(&self) -> Vec<procfs::Process> {
-        procfs::marked(TEST_MARK, &self.name)
+        of_test(&self.world, &self.name)
     }
 
     /// Prepares a program to be started; see [`Launch`].
@@ -295,6 +295,15 @@ pub fn give_away(path: &Path) {
     }
 }
 
+/// The living processes of that test of this run: another run on the machine has tests of the same names.
+fn of_test(world: &World, name: &str) -> Vec<procfs::Process> {
+    let of_run: Vec<i32> =
+        procfs::marked(RUN_MARK, &world.base.to_string_lossy()).iter().map(|one| one.pid).collect();
+    let mut found = procfs::marked(TEST_MARK, name);
+    found.retain(|process| of_run.contains(&process.pid));
+    found
+}
+
 /// Runs one test on a thread of its own, so that the deadline holds whatever the test waits for.
 fn run_one(
     world: &Arc<World>,
@@ -314,7 +323,7 @@ fn run_one(
         .expect("a thread for the test");
 
     let overdue = || {
-        for process in procfs::marked(TEST_MARK, name) {
+        for process in of_test(world, name) {
             procfs::kill(process.pid);
         }
         // With its processes gone the test fails by itself and drops its database and role; if not, its
