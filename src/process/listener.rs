@@ -5,12 +5,11 @@
 //! carries the starting page only, and is let go just before Odoo starts.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
-use nix::sys::socket::{Shutdown, shutdown};
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use crate::settings::Odoo;
 
@@ -44,7 +43,7 @@ impl Listener {
     /// Stops listening at once, whoever else still has a handle.
     pub fn let_go(self) {
         // That it does not listen any more is what is wanted.
-        let _ = shutdown(std::os::fd::AsRawFd::as_raw_fd(&*self.0), Shutdown::Both);
+        let _ = SockRef::from(&*self.0).shutdown(Shutdown::Both);
     }
 }
 
