@@ -4,4 +4,6 @@ pub mod args;
 pub mod conf;
 pub mod launch;
 pub mod options;
+pub mod password;
 pub mod render;
+pub mod sizing;
