@@ -148,7 +148,11 @@ fn close_to_others() {
     }
 }
 
-fn runtime() -> Result<Runtime, Failure> {
+/// The event loop of this thread.
+///
+/// # Errors
+/// No descriptors are left.
+pub fn runtime() -> Result<Runtime, Failure> {
     tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
         let hint = "raise the limit of open files (ulimit -n)";
         let problem = Problem::new("cannot start the event loop", error.to_string(), hint);

@@ -26,3 +26,4 @@ pub mod preflight;
 pub mod process;
 pub mod run;
 pub mod settings;
+pub mod verbs;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use odoo_entrypoint::cli::{self, Invocation};
 use odoo_entrypoint::error::{Failure, Problem};
 use odoo_entrypoint::exit::Exit;
-use odoo_entrypoint::{entry, logging, names};
+use odoo_entrypoint::{entry, logging, names, verbs};
 
 fn main() -> ExitCode {
     names::use_what_is_linked_in();
@@ -18,6 +18,7 @@ fn main() -> ExitCode {
         Ok(Invocation::OdooItself(arguments)) => entry::odoo_itself(&arguments),
         Ok(Invocation::Program(name, arguments)) => entry::program(name, arguments),
         Ok(Invocation::Healthcheck(question)) => entry::healthcheck(question),
+        Ok(Invocation::Config(config)) => verbs::config::run(&config),
         Ok(Invocation::ShortHelp) => entry::print(cli::SHORT_HELP),
         Ok(Invocation::LongHelp) => entry::print(&cli::long_help()),
         Ok(Invocation::Version) => entry::print(concat!("odoo-entrypoint ", env!("CARGO_PKG_VERSION"), "\n")),

@@ -1,8 +1,11 @@
-//! Everything that can be found wrong before anything is started: uid, settings, files, ports, Odoo's executable.
+//! Everything that can be found wrong before anything is started: uid, settings, folders, ports, Odoo's executable.
+
+mod folders;
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use nix::unistd::{Uid, User, geteuid, getuid};
 use socket2::{Domain, Protocol, Socket, Type};
@@ -11,6 +14,7 @@ use crate::error::{Failure, Problem};
 use crate::exit::Exit;
 use crate::odoo::args::{self, Args, UsageError};
 use crate::odoo::launch::{self, Identity};
+use crate::odoo::master::Master;
 use crate::odoo::render::{Files, render as texts, write};
 use crate::settings::raw::Environment;
 use crate::settings::resolve::{Inputs, resolve};
@@ -26,6 +30,8 @@ pub struct Ready {
     pub odoo: PathBuf,
     /// Odoo's environment.
     pub environment: Vec<(std::ffi::OsString, std::ffi::OsString)>,
+    /// The master password on its way into the rendered file.
+    pub master: Option<Arc<Master>>,
 }
 
 /// Refuses to start Odoo as root: a hole in any module would be one in the whole container.
@@ -67,7 +73,7 @@ pub fn settings(environment: &Environment, args: &Args) -> Result<Settings, Fail
         Ok(base) => (base, Vec::new()),
         Err(problem) => (None, vec![problem]),
     };
-    match resolve(&Inputs { environment, args, base: base.as_ref() }) {
+    match resolve(&Inputs { environment, args, base: base.as_ref(), world: &source::world() }) {
         Ok(settings) if problems.is_empty() => Ok(settings),
         Ok(_) => Err(Failure { exit: Exit::Config, problems }),
         Err(others) => {
@@ -77,27 +83,63 @@ pub fn settings(environment: &Environment, args: &Args) -> Result<Settings, Fail
     }
 }
 
-/// Checks the world around valid settings, for a server: [`render`], and before it the ports.
+/// Checks the world around valid settings, and writes Odoo's files.
 ///
 /// # Errors
-/// 78 for a port that is taken, and those of [`render`].
+/// Every problem of [`problems`] at once, and those of [`render`].
 pub fn check(settings: Settings) -> Result<Ready, Failure> {
-    for warning in &settings.warnings {
-        tracing::warn!("{warning}");
-    }
+    tell(&settings);
+    all(problems(&settings))?;
     if settings.policy.one_shot {
-        // It binds nothing, and may run beside a server in the same container.
+        // It may run beside a server in the same container. And it asks nobody for a master password.
         return render(settings, &folder_of_a_run());
-    }
-    let ports = ports(&settings.odoo).into_iter();
-    let problems: Vec<Problem> =
-        ports.filter_map(|(key, port)| port_taken(&settings.odoo, key, port)).collect();
-    if !problems.is_empty() {
-        return Err(Failure { exit: Exit::Config, problems });
     }
     // A fixed name, so that a restarted container replaces its file and others find it; one per user, so that
     // another's in a shared /tmp is not in the way.
-    render(settings, &format!("odoo-entrypoint-{}", geteuid()))
+    let mut ready = render(settings, &format!("odoo-entrypoint-{}", geteuid()))?;
+    if let Some(plain) = ready.settings.master_password.take() {
+        let (odoo, files) = (ready.settings.odoo.clone(), ready.files.clone());
+        ready.master = Some(Arc::new(Master::start(plain, odoo, files)));
+    }
+    Ok(ready)
+}
+
+/// Says what has been decided and what is odd.
+fn tell(settings: &Settings) {
+    for note in &settings.notes {
+        tracing::info!("{note}");
+    }
+    for warning in &settings.warnings {
+        tracing::warn!("{warning}");
+    }
+}
+
+/// One failure of all problems. Its exit code is theirs where they agree.
+///
+/// # Errors
+/// There are problems.
+pub fn all(found: Vec<(Exit, Problem)>) -> Result<(), Failure> {
+    let Some((first, _)) = found.first() else { return Ok(()) };
+    let exit = if found.iter().all(|(exit, _)| exit == first) { *first } else { Exit::Config };
+    Err(Failure { exit, problems: found.into_iter().map(|(_, problem)| problem).collect() })
+}
+
+/// What is wrong with the world around valid settings: folders that cannot be written, ports that are taken.
+pub fn problems(settings: &Settings) -> Vec<(Exit, Problem)> {
+    let mut problems = folders::problems(settings);
+    if !settings.policy.one_shot {
+        let ports = ports(&settings.odoo).into_iter();
+        problems.extend(ports.filter_map(|(key, port)| port_taken(&settings.odoo, key, port)));
+    }
+    problems.into_iter().map(|problem| (Exit::Config, problem)).collect()
+}
+
+/// Odoo's executable.
+///
+/// # Errors
+/// It is missing (127), or cannot be executed (126).
+pub fn odoo(settings: &Settings) -> Result<PathBuf, (Exit, Problem)> {
+    launch::find(settings.odoo_bin.as_deref(), &std::env::var("PATH").unwrap_or_default())
 }
 
 /// The folder of a run that may be one of several in a container, and must not touch the server's.
@@ -110,16 +152,15 @@ pub fn folder_of_a_run() -> String {
 /// # Errors
 /// 126 or 127 for Odoo's executable, 73 where no folder takes the rendered file.
 pub fn render(settings: Settings, folder: &str) -> Result<Ready, Failure> {
-    let search = std::env::var("PATH").unwrap_or_default();
-    let odoo = launch::find(settings.odoo_bin.as_deref(), &search)
-        .map_err(|(exit, problem)| Failure::one(exit, problem))?;
+    let odoo = odoo(&settings).map_err(|(exit, problem)| Failure::one(exit, problem))?;
     let rendered = texts(&settings.odoo);
     let files = write(&rendered, &settings.runtime_dirs, folder)
         .map_err(|problem| Failure::one(Exit::CannotWrite, problem))?;
     let identity = identity(&settings.odoo);
-    let environment =
+    let mut environment =
         launch::environment(std::env::vars_os(), &files.conf, files.pgpass.as_deref(), &identity);
-    Ok(Ready { settings, files, odoo, environment })
+    launch::limit_threads(&mut environment, settings.numeric_threads);
+    Ok(Ready { settings, files, odoo, environment, master: None })
 }
 
 /// The ports Odoo will bind.

@@ -157,6 +157,8 @@ impl Args {
             // Odoo appends what flags say to what the file says; the resolver does the same.
             key if option.place == Place::File && !OF_ONE_RUN.contains(&key) => {
                 let wrong = match option.kind {
+                    // The settings replace it by a number.
+                    Kind::Int if key == "workers" && value == "auto" => None,
                     Kind::Int if options::odoo_integer(&value).is_none() => Some("an integer"),
                     Kind::Float if value.trim().parse::<f64>().is_err() => Some("a number"),
                     Kind::Choice(words) if !words.contains(&value.as_str()) => Some("one of its words"),

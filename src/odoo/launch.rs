@@ -153,6 +153,16 @@ pub fn environment(
     environment.into_iter().collect()
 }
 
+/// The numeric libraries that modules bring (numpy's BLAS among them) start a thread for each core of the machine, in every
+/// process of Odoo. Their pools are kept in proportion, where nobody has said otherwise.
+pub fn limit_threads(environment: &mut Vec<(OsString, OsString)>, threads: u64) {
+    for name in ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_MAX_THREADS"] {
+        if environment.iter().all(|(known, _)| known != name) {
+            environment.push((name.into(), threads.to_string().into()));
+        }
+    }
+}
+
 /// Whether a variable is an input of this program and has no meaning to Odoo, or would be misread by it.
 fn is_input(name: &str) -> bool {
     let plain = name.strip_suffix("_FILE").unwrap_or(name);

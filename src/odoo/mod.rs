@@ -1,8 +1,10 @@
 //! Odoo 18: its options, its file, its command line, and how it is started.
 
 pub mod args;
+pub mod baked;
 pub mod conf;
 pub mod launch;
+pub mod master;
 pub mod options;
 pub mod password;
 pub mod render;

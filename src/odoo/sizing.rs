@@ -71,9 +71,9 @@ pub fn size(limits: Limits) -> Sizing {
 /// The line that is logged at start: what, why, and what the mode asks of the proxy.
 impl fmt::Display for Sizing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let limit = |given: bool| if given { "" } else { ", assumed: the container has no limit" };
+        let limit = |given: bool| if given { "" } else { " (assumed, nothing is limited)" };
         let (cpu, memory) = (Cpus(self.from.0), Bytes(self.from.1));
-        let why = format!("{cpu} CPU{}; {memory}{}", limit(self.limited.0), limit(self.limited.1));
+        let why = format!("{cpu} CPU{} and {memory}{}", limit(self.limited.0), limit(self.limited.1));
         match (self.workers, self.db_maxconn) {
             (0, _) => write!(
                 f,
@@ -178,12 +178,12 @@ mod tests {
         assert_eq!(size(Limits::default()).workers, 5);
         assert_eq!(
             size(Limits { millicpus: Some(1_500), memory: None }).to_string(),
-            "sizes for 1.5 CPU; 4 GiB, assumed: the container has no limit: 4 workers, 2 cron, db_maxconn 11; the \
+            "sizes for 1.5 CPU and 4 GiB (assumed, nothing is limited): 4 workers, 2 cron, db_maxconn 11; the \
              proxy has to send /websocket to gevent_port"
         );
         assert_eq!(
             size(limits(2_000, 1_024)).to_string(),
-            "sizes for 2 CPU; 1 GiB: threaded mode (a second process does not fit below 1.5 GiB), 1 cron thread; \
+            "sizes for 2 CPU and 1 GiB: threaded mode (a second process does not fit below 1.5 GiB), 1 cron thread; \
              /websocket is on http_port"
         );
     }

@@ -35,6 +35,11 @@ pub fn integer(text: &str) -> Result<i64, &'static str> {
     text.parse().map_err(|_| "not a whole number (write digits only, such as 4)")
 }
 
+/// Reads the path of a file or folder that has to be absolute: what it is relative to is nobody's choice in a container.
+pub fn folder(text: &str) -> Result<(), &'static str> {
+    if text.starts_with('/') { Ok(()) } else { Err("not an absolute path (write /the/whole/path)") }
+}
+
 /// Splits a comma list, without blanks and empty elements.
 pub fn list(text: &str) -> Vec<String> {
     text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()

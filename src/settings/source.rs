@@ -1,16 +1,16 @@
 //! The shell of the settings: reads the environment, `*_FILE` contents and the base file. Decides nothing.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::raw::Environment;
-use super::resolve::{BaseFile, connection_variable};
+use super::resolve::{self, BaseFile, World, connection_variable};
 use crate::error::Problem;
 use crate::odoo::args::Args;
 use crate::odoo::{conf, options};
+use crate::process::cgroup;
 
 /// The base file of the image, when `ODOO_RC` and `-c` say nothing.
 pub const DEFAULT_BASE_FILE: &str = "/etc/odoo/odoo.conf";
@@ -21,6 +21,11 @@ const MAX_BASE_FILE_BYTES: u64 = 1024 * 1024;
 
 /// Takes the environment of this process, and the content of every `X_FILE` of ours.
 pub fn environment() -> Environment {
+    with_files(values())
+}
+
+/// Takes the environment of this process alone.
+pub fn values() -> Environment {
     let mut environment = Environment::default();
     for (name, value) in std::env::vars_os() {
         let Ok(name) = name.into_string() else { continue };
@@ -31,14 +36,75 @@ pub fn environment() -> Environment {
             Err(_) => environment.not_text.push(name),
         }
     }
-    let files: BTreeMap<_, _> = environment
-        .values
-        .iter()
-        .filter(|(name, path)| !path.is_empty() && names_a_file(name))
-        .map(|(name, path)| (name.clone(), secret_file(name, Path::new(path))))
-        .collect();
-    environment.files = files;
     environment
+}
+
+/// Takes files in the form of Docker's `--env-file` for the environment: `NAME=VALUE` on each line, literally; `#` begins a
+/// comment line; a name alone is taken from this process. A later line wins.
+///
+/// # Errors
+/// One for each file that cannot be read and each line that is neither.
+pub fn env_files(files: &[PathBuf]) -> Result<Environment, Vec<Problem>> {
+    let mut environment = Environment::default();
+    let mut problems = Vec::new();
+    for path in files {
+        let text = read_bounded(path, MAX_BASE_FILE_BYTES)
+            .map_err(|error| describe(path, &error))
+            .and_then(|bytes| String::from_utf8(bytes).map_err(|_| "the content is not UTF-8".to_owned()));
+        let text = match text {
+            Ok(text) => text,
+            Err(error) => {
+                problems.push(Problem::new(
+                    "cannot read the environment file",
+                    format!("{} (named by --env-file): {error}", path.display()),
+                    "name a readable file with NAME=VALUE on each line",
+                ));
+                continue;
+            }
+        };
+        for (index, line) in text.lines().enumerate() {
+            let line = line.trim_start();
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            let (name, value) = match line.split_once('=') {
+                Some((name, value)) => (name, Some(value.to_owned())),
+                None => (line, std::env::var(line).ok()),
+            };
+            if name.is_empty() || name.contains(char::is_whitespace) {
+                problems.push(Problem::new(
+                    "cannot understand the environment file",
+                    format!("{}:{}: there is no name before the `=`", path.display(), index + 1),
+                    "write NAME=VALUE, without quotes and without blanks around the `=`",
+                ));
+            } else if let Some(value) = value {
+                environment.values.insert(name.to_owned(), value);
+            }
+        }
+    }
+    if problems.is_empty() { Ok(environment) } else { Err(problems) }
+}
+
+/// Reads the content of every `X_FILE` of ours.
+pub fn with_files(mut environment: Environment) -> Environment {
+    environment.files = named_files(&environment)
+        .map(|(name, path)| (name.to_owned(), secret_file(name, Path::new(path))))
+        .collect();
+    environment
+}
+
+/// Takes every `X_FILE` of ours for readable, as far as its content can be any text.
+pub fn assuming_files(mut environment: Environment) -> Environment {
+    environment.files = named_files(&environment)
+        .filter(|(name, _)| name.strip_suffix("_FILE").is_some_and(resolve::takes_any_text))
+        .map(|(name, _)| (name.to_owned(), Ok("(not read)".to_owned())))
+        .collect();
+    environment
+}
+
+fn named_files(environment: &Environment) -> impl Iterator<Item = (&str, &str)> {
+    let all = environment.values.iter().map(|(name, path)| (name.as_str(), path.as_str()));
+    all.filter(|(name, path)| !path.is_empty() && names_a_file(name))
 }
 
 /// Whether this variable is the `_FILE` form of a setting, and not a setting that ends so (`ODOO_TEST_FILE`).
@@ -57,6 +123,12 @@ fn secret_file(variable: &str, path: &Path) -> Result<String, String> {
         text.pop();
     }
     Ok(text)
+}
+
+/// Looks at what some defaults follow.
+pub fn world() -> World {
+    let cpus = std::thread::available_parallelism().map_or(0, usize::from);
+    World { limits: cgroup::limits(), cpus: cpus as u64, addons: Vec::new() }
 }
 
 /// Reads the base file that `-c`, `ODOO_RC` or the default names.

@@ -70,6 +70,19 @@ pub fn find(key: &str) -> Option<&'static OptionSpec> {
     OPTIONS.iter().find(|option| option.key == key)
 }
 
+/// Whether a key's value must not be shown: it is a secret of Odoo's, or the name says so for a module's.
+pub fn is_secret(key: &str) -> bool {
+    match find(key) {
+        Some(option) => option.secret,
+        None => {
+            let key = key.to_lowercase();
+            ["passw", "secret", "token", "api_key", "apikey", "private_key"]
+                .iter()
+                .any(|word| key.contains(word))
+        }
+    }
+}
+
 /// The key Odoo stores a file's key under.
 pub fn current_name(key: &str) -> &str {
     OUTDATED.iter().find(|(old, _)| *old == key).map_or(key, |(_, new)| new)
@@ -120,7 +133,11 @@ mod tests {
             for flag in option.flags.iter().chain(option.off) {
                 assert!(flags.insert(flag), "{flag} stands twice");
             }
-            assert!(option.off.is_empty() || option.kind == Kind::Bool, "{} cannot be switched off", option.key);
+            assert!(
+                option.off.is_empty() || option.kind == Kind::Bool,
+                "{} cannot be switched off",
+                option.key
+            );
         }
     }
 

@@ -1,23 +1,18 @@
 //! From the options, as Odoo will read them, to what the supervisor has to know about them.
 
-use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{Resolver, listen, problem};
-use crate::database;
 use crate::error::Problem;
 use crate::lifecycle::{Policy, Restart};
 use crate::odoo::options::{self, Kind, OPTIONS, OptionSpec, Place};
 use crate::settings::raw::RawSettings;
-use crate::settings::reference::{self, VARIABLES};
-use crate::settings::{Limit, Odoo, Origin, Secret, Setting, Settings, parse};
+use crate::settings::reference::{self, VARIABLES, default_of};
+use crate::settings::{Limit, Odoo, OwnSetting, Setting, Settings, parse};
 
 const DEFAULT_RUNTIME_DIRS: &[&str] = &["/run/odoo", "/tmp"];
-
-/// Names that are PostgreSQL's own or that Odoo takes for something else.
-const RESERVED_DATABASES: &[&str] = &["postgres", "template0", "template1", "False", "True", "None"];
 
 impl Resolver<'_> {
     pub(super) fn finish(&mut self, raw: &RawSettings) -> Settings {
@@ -29,6 +24,8 @@ impl Resolver<'_> {
                 SocketAddr::from(([0, 0, 0, 0], 0))
             }
         };
+        let strict = self.own(&own("STRICT"), raw.strict.as_ref(), parse::boolean).unwrap_or(false);
+        let ce_only = self.own(&own("CE_ONLY"), raw.ce_only.as_ref(), parse::boolean);
         let wait = self.own(&own("WAIT_TIMEOUT"), raw.wait_timeout.as_ref(), |text| match text {
             "forever" => Ok(Limit::Forever),
             text => parse::duration(text)
@@ -51,13 +48,30 @@ impl Resolver<'_> {
             Ok((count.parse::<u32>().map_err(|_| FORM)?, parse::duration(window).map_err(|_| FORM)?))
         });
         let _ = self.own(&own("LOG_LEVEL"), raw.log_level.as_ref(), crate::logging::level);
+        let _ = self.own(&own("BAKED_ADDONS"), raw.baked_addons.as_ref(), crate::odoo::baked::policy);
+        for (name, given) in [
+            ("EXTRA_ADDONS", &raw.extra_addons),
+            ("OCA_ADDONS", &raw.oca_addons),
+            ("BAKED_COPY", &raw.baked_copy),
+            ("ODOO_BIN", &raw.odoo_bin),
+            ("RUNTIME_DIR", &raw.runtime_dir),
+        ] {
+            let _ = self.own(&own(name), given.as_ref(), parse::folder);
+        }
+        self.record(
+            &own("LISTEN"),
+            self.inputs.environment.get(&own("LISTEN")).filter(|text| !text.is_empty()),
+        );
         self.refuse_update();
 
+        self.automatic_sizes();
         let odoo = self.odoo();
+        let numeric_threads = self.fitting_sizes(&odoo);
         self.distinct_ports(&odoo, listen);
         let databases = self.databases();
         self.list_databases(&databases);
-        let database = self.target();
+        let database = self.target(strict);
+        let master_password = self.secrets();
         let init = self.init();
         let real_limit = self.integer("limit_time_real").unwrap_or(120).max(0).unsigned_abs();
         let stop_timeout = stop_timeout.unwrap_or(if odoo.prefork() {
@@ -91,8 +105,33 @@ impl Resolver<'_> {
                 restart_window: window,
                 one_shot: self.inputs.args.stop_after_init,
             },
-            odoo: Odoo { options: std::mem::take(&mut self.settings), ..odoo },
+            odoo: Odoo { options: self.ordered(), ..odoo },
+            own: VARIABLES
+                .iter()
+                .filter_map(|variable| self.own.iter().find(|own| own.name == variable.name).cloned())
+                .collect(),
+            master_password,
+            numeric_threads,
+            strict,
+            ce_only: ce_only.unwrap_or(false),
+            notes: std::mem::take(&mut self.notes),
             warnings: std::mem::take(&mut self.warnings),
+        }
+    }
+
+    /// The options in the table's order, and those that are not Odoo's after them in the file's.
+    fn ordered(&mut self) -> Vec<Setting> {
+        let mut settings = std::mem::take(&mut self.settings);
+        let place = |key: &str| OPTIONS.iter().position(|option| option.key == key).unwrap_or(OPTIONS.len());
+        settings.sort_by_key(|setting| place(&setting.key));
+        settings
+    }
+
+    /// Remembers what is in force, for `config show`.
+    fn record(&mut self, name: &str, given: Option<&str>) {
+        if let Some(variable) = VARIABLES.iter().find(|variable| variable.name == name) {
+            let text = given.unwrap_or(variable.default).to_owned();
+            self.own.push(OwnSetting { name: variable.name, text, given: given.is_some() });
         }
     }
 
@@ -102,8 +141,8 @@ impl Resolver<'_> {
         given: Option<&String>,
         read: impl Fn(&str) -> Result<T, &'static str>,
     ) -> Option<T> {
-        let default = VARIABLES.iter().find(|variable| variable.name == name)?.default;
-        let text = given.map_or(default, String::as_str);
+        let text = given.map_or(default_of(name), String::as_str);
+        self.record(name, given.map(String::as_str));
         if text.is_empty() {
             return None;
         }
@@ -116,31 +155,18 @@ impl Resolver<'_> {
         }
     }
 
-    /// Updates come with a later version. A silent "nothing done" would be a lie, so the wish is refused.
-    fn refuse_update(&mut self) {
-        let variable = self.inputs.environment.get("ODOO_UPDATE").is_some_and(|text| !text.is_empty());
-        if variable || self.inputs.args.update.is_some() {
-            let origin = if variable { "ODOO_UPDATE (environment)" } else { "the flag -u" };
-            self.problems.push(Problem::new(
-                "this version cannot update modules",
-                format!("{origin} asks for an update"),
-                "unset it; until a version with updates is out, stop the container and run Odoo's own executable with -u",
-            ));
-        }
-    }
-
-    fn text(&self, key: &str) -> Option<&Setting> {
+    pub(super) fn text(&self, key: &str) -> Option<&Setting> {
         self.settings.iter().find(|setting| setting.key == key)
     }
 
     /// A truth as Odoo will see it.
-    fn truth(&self, key: &str) -> bool {
+    pub(super) fn truth(&self, key: &str) -> bool {
         let default = options::find(key).map_or("", |option| option.default);
         options::truthy(self.text(key).map_or(default, |setting| &setting.text))
     }
 
     /// An integer as Odoo will see it; `None` stands for unset (`False`).
-    fn integer(&mut self, key: &str) -> Option<i64> {
+    pub(super) fn integer(&mut self, key: &str) -> Option<i64> {
         let option = options::find(key)?;
         let Some(setting) = self.text(key) else { return options::odoo_integer(option.default) };
         if matches!(setting.text.as_str(), "False" | "false") {
@@ -205,7 +231,7 @@ impl Resolver<'_> {
         }
     }
 
-    fn bounded<T: TryFrom<i64>>(&mut self, key: &str, fallback: T, least: i64, range: &str) -> T {
+    pub(super) fn bounded<T: TryFrom<i64>>(&mut self, key: &str, fallback: T, least: i64, range: &str) -> T {
         let Some(number) = self.integer(key) else { return fallback };
         if number >= least
             && let Ok(value) = T::try_from(number)
@@ -223,7 +249,16 @@ impl Resolver<'_> {
 
     fn odoo(&mut self) -> Odoo {
         // Every value of the file, not only those that are used here: Odoo stops at each.
-        let used = ["http_port", "gevent_port", "workers", "limit_time_real", "db_port"];
+        let used = [
+            "http_port",
+            "gevent_port",
+            "workers",
+            "max_cron_threads",
+            "db_maxconn",
+            "limit_time_real",
+            "limit_memory_soft",
+            "db_port",
+        ];
         for option in
             OPTIONS.iter().filter(|option| option.place == Place::File && !used.contains(&option.key))
         {
@@ -246,129 +281,10 @@ impl Resolver<'_> {
             gevent_port: self.bounded("gevent_port", 8072, 1, "between 1 and 65535"),
             http_enable: self.truth("http_enable"),
             workers: self.bounded("workers", 0, 0, "of 0 or more"),
+            max_cron_threads: self.bounded("max_cron_threads", 2, 0, "of 0 or more"),
+            db_maxconn: self.bounded("db_maxconn", 64, 1, "of 1 or more"),
             unaccent: self.truth("unaccent"),
             db_template,
         }
-    }
-
-    fn databases(&mut self) -> Vec<String> {
-        let Some(setting) = self.settings.iter_mut().find(|setting| setting.key == "db_name") else {
-            return Vec::new();
-        };
-        let names = if options::truthy(&setting.text) { parse::list(&setting.text) } else { Vec::new() };
-        // Odoo splits the list without stripping blanks (`cli/server.py`), so none may be there.
-        setting.text = if names.is_empty() { "False".to_owned() } else { names.join(",") };
-        let origin = setting.origin.to_string();
-        let mut seen = BTreeSet::new();
-        for name in &names {
-            let why = if RESERVED_DATABASES.contains(&name.as_str()) {
-                "is a name that PostgreSQL or Odoo uses for itself"
-            } else if name.len() > 63 {
-                "is longer than the 63 bytes PostgreSQL keeps of a name"
-            } else if name.chars().any(|c| c.is_whitespace() || c.is_control()) {
-                "holds a blank"
-            } else if !seen.insert(name.clone()) {
-                "stands twice"
-            } else {
-                continue;
-            };
-            self.problems.push(Problem::new(
-                "the database name cannot be used",
-                format!("{origin}: {name:?} {why}"),
-                "set DB to another name: letters, digits, `_`, `-` and `.`",
-            ));
-        }
-        names
-    }
-
-    /// Listing databases is for those who chose none; with one chosen it only helps attackers.
-    fn list_databases(&mut self, databases: &[String]) {
-        if self.text("list_db").is_none() {
-            let text = if databases.is_empty() { "True" } else { "False" }.to_owned();
-            self.settings.push(Setting { key: "list_db".to_owned(), text, origin: Origin::Image });
-        }
-    }
-
-    fn target(&mut self) -> database::Target {
-        let port = self.bounded("db_port", 5432, 1, "between 1 and 65535");
-        let text = |key: &str| {
-            let setting = self.text(key)?;
-            (!matches!(setting.text.as_str(), "" | "False" | "false")).then(|| setting.text.clone())
-        };
-        let (host, user) = (text("db_host"), text("db_user"));
-        let password = self.text("db_password").filter(|setting| {
-            // In the base file these are Odoo's "not set"; from elsewhere they are a password spelled like that.
-            let spelled = matches!(setting.text.as_str(), "False" | "false");
-            let in_file = matches!(setting.origin, Origin::BaseFile { .. });
-            !(setting.text.is_empty() || (spelled && in_file))
-        });
-        let origin_of =
-            |key: &str| self.text(key).map_or("the image's default".to_owned(), |s| s.origin.to_string());
-        let target = database::Target {
-            host: host.unwrap_or_default(),
-            port,
-            user: user.unwrap_or_default(),
-            password: password.map(|setting| Secret::new(setting.text.clone())),
-            ssl_mode: text("db_sslmode").unwrap_or("prefer".to_owned()),
-            host_origin: origin_of("db_host"),
-            user_origin: origin_of("db_user"),
-            password_origin: origin_of("db_password"),
-        };
-        let (user_origin, ssl_origin) = (target.user_origin.clone(), origin_of("db_sslmode"));
-        let public = self.text("db_password").is_some_and(|s| s.text == "odoo");
-        if target.user == "postgres" {
-            self.problems.push(Problem::new(
-                "the database user cannot be postgres",
-                format!(
-                    "{user_origin}: Odoo refuses to run with PostgreSQL's superuser and would exit at once"
-                ),
-                "create a role of its own (CREATE ROLE odoo LOGIN PASSWORD '...') and set USER to it",
-            ));
-        }
-        if matches!(target.ssl_mode.as_str(), "require" | "verify-ca" | "verify-full") {
-            self.problems.push(Problem::new(
-                "this version cannot wait for a PostgreSQL that demands TLS",
-                format!("{ssl_origin}: db_sslmode = {}", target.ssl_mode),
-                "use prefer or disable inside a private network until a version with TLS is out",
-            ));
-        }
-        let from_file =
-            |key: &str| self.text(key).map(|setting| matches!(setting.origin, Origin::BaseFile { .. }));
-        if from_file("db_user") != from_file("db_password") {
-            self.warnings.push(format!(
-                "db_user comes from {user_origin} and db_password from {}: do they belong together?",
-                target.password_origin
-            ));
-        }
-        if public {
-            self.warnings.push(
-                "the database password is the public default `odoo`; set PASSWORD_FILE or PASSWORD"
-                    .to_owned(),
-            );
-        }
-        target
-    }
-
-    /// `ODOO_INIT` and `-i`; `base` when neither says anything, nothing when `ODOO_INIT` says `none`.
-    fn init(&mut self) -> Vec<String> {
-        let variable = self.inputs.environment.get("ODOO_INIT").map(parse::list).unwrap_or_default();
-        let mut modules = match variable.as_slice() {
-            [] if self.inputs.args.init.is_none() => vec!["base".to_owned()],
-            [only] if only == "none" => Vec::new(),
-            _ => variable,
-        };
-        modules.extend(self.inputs.args.init.as_deref().map(parse::list).unwrap_or_default());
-        let mut seen = BTreeSet::new();
-        modules.retain(|module| seen.insert(module.clone()));
-        let valid =
-            |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-'));
-        for name in modules.iter().filter(|name| !valid(name)) {
-            self.problems.push(Problem::new(
-                "a module's name is not valid",
-                format!("ODOO_INIT or -i names {name:?}"),
-                "write technical names (letters, digits, `_`), separated by commas",
-            ));
-        }
-        modules
     }
 }

@@ -1,3 +1,5 @@
+mod container;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -14,6 +16,7 @@ struct Given<'a> {
     files: &'a [(&'a str, &'a str)],
     arguments: &'a str,
     base: Option<&'a str>,
+    world: World,
 }
 
 /// The variables that the image declares.
@@ -36,7 +39,7 @@ fn resolve_given(given: &Given<'_>) -> Result<Settings, Vec<Problem>> {
         path: "/etc/odoo/odoo.conf".to_owned(),
         document: conf::parse(text.as_bytes()).unwrap(),
     });
-    resolve(&Inputs { environment: &environment, args: &args, base: base.as_ref() })
+    resolve(&Inputs { environment: &environment, args: &args, base: base.as_ref(), world: &given.world })
 }
 
 fn good(given: &Given<'_>) -> Settings {
@@ -67,7 +70,7 @@ fn the_images_defaults_alone_make_a_start() {
     assert_eq!(
         text.expose(),
         "[options]\ndb_host = db\ndb_port = 5432\ndb_user = odoo\ndb_password = odoo\ndb_name = odoo\n\
-         data_dir = /var/lib/odoo\nwithout_demo = all\nadmin_passwd = False\nlist_db = False\n"
+         data_dir = /var/lib/odoo\nwithout_demo = all\nlist_db = False\nadmin_passwd = False\n"
     );
     assert_eq!(settings.listen.to_string(), "[::]:8080");
     assert_eq!(settings.wait, Limit::For(Duration::from_secs(300)));
@@ -277,7 +280,10 @@ fn a_secrets_value_is_in_no_problem_and_no_warning() {
 fn a_flags_value_cannot_break_out_of_its_line() {
     let args = args::parse(&["--db-filter=^a$\radmin_passwd = admin".to_owned()]).unwrap();
     let environment = Environment::default();
-    let problems = resolve(&Inputs { environment: &environment, args: &args, base: None }).err().unwrap();
+    let problems =
+        resolve(&Inputs { environment: &environment, args: &args, base: None, world: &World::default() })
+            .err()
+            .unwrap();
     assert_eq!(problems[0].what, "the setting --db-filter is not valid");
 }
 
