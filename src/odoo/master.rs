@@ -54,6 +54,6 @@ impl Master {
                 Err(_) => Ok(()),
             }
         };
-        self.written.get_or_try_init(write).await.map(|()| ())
+        self.written.get_or_try_init(write).await.copied()
     }
 }

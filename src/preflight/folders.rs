@@ -30,10 +30,10 @@ fn data_problem(settings: &Settings) -> Option<Problem> {
     let existing = std::iter::once(filestore.clone())
         .chain(settings.databases.iter().map(|database| filestore.join(database)))
         .filter(|folder| folder.exists());
-    let folders = [make(&data, 0o755), write_into(&data), make(&sessions, 0o700), write_into(&sessions)]
+    let mut folders = [make(&data, 0o755), write_into(&data), make(&sessions, 0o700), write_into(&sessions)]
         .into_iter()
         .chain(existing.map(|folder| write_into(&folder)));
-    let (folder, error) = folders.filter_map(Result::err).next()?;
+    let (folder, error) = folders.find_map(Result::err)?;
     Some(explain(&data, &origin, &folder, &error))
 }
 

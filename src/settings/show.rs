@@ -1,9 +1,9 @@
 //! The settings for people and programs: what is in force, where it comes from, what it shadows. Pure. No secret is shown.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde::Serialize;
-use serde_json::{Map, Value, json};
 
 use super::{Origin, Setting, Settings};
 use crate::error::Problem;
@@ -89,88 +89,142 @@ fn put(text: &mut String, line: &str, remarks: Option<impl IntoIterator<Item = S
     }
 }
 
-/// The shape of an origin in JSON. `kind` is one of `flag`, `environment`, `secret_file`, `base_file`, `image`, `sizing`,
-/// `discovery`, `odoo`.
-fn origin(origin: &Origin) -> Value {
-    match origin {
-        Origin::Flag(name) => json!({"kind": "flag", "name": name}),
-        Origin::Variable(name) => json!({"kind": "environment", "name": name}),
-        Origin::SecretFile { variable, path } => {
-            json!({"kind": "secret_file", "name": variable, "path": path})
+/// An origin for programs.
+#[derive(Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+enum From<'a> {
+    Flag { name: &'a str },
+    Environment { name: &'a str },
+    SecretFile { name: &'a str, path: &'a str },
+    BaseFile { path: &'a str, line: usize },
+    Image,
+    Sizing,
+    Discovery,
+    Odoo,
+}
+
+impl<'a> From<'a> {
+    fn of(origin: &'a Origin) -> Self {
+        match origin {
+            Origin::Flag(name) => From::Flag { name },
+            Origin::Variable(name) => From::Environment { name },
+            Origin::SecretFile { variable: name, path } => From::SecretFile { name, path },
+            Origin::BaseFile { path, line } => From::BaseFile { path, line: *line },
+            Origin::Image => From::Image,
+            Origin::Sizing => From::Sizing,
+            Origin::Discovery => From::Discovery,
         }
-        Origin::BaseFile { path, line } => json!({"kind": "base_file", "path": path, "line": line}),
-        Origin::Image => json!({"kind": "image"}),
-        Origin::Sizing => json!({"kind": "sizing"}),
-        Origin::Discovery => json!({"kind": "discovery"}),
     }
 }
 
-fn option(key: &str, value: &str, from: Value, shadowed: Vec<Value>) -> Value {
-    let secret = options::is_secret(key);
-    json!({
-        "key": key,
-        // A secret that is set is null; whether it is set is no secret.
-        "value": if value == HIDDEN { Value::Null } else { Value::from(value) },
-        "secret": secret,
-        "origin": from,
-        "shadowed": shadowed,
-    })
+/// A value that lost, for programs.
+#[derive(Serialize)]
+struct Lost<'a> {
+    value: Option<&'a str>,
+    origin: From<'a>,
+}
+
+/// An option for programs. A secret that is set has no value; whether it is set is no secret.
+#[derive(Serialize)]
+struct Effective<'a> {
+    key: &'a str,
+    value: Option<&'a str>,
+    secret: bool,
+    origin: From<'a>,
+    shadowed: Vec<Lost<'a>>,
+}
+
+/// A variable of the supervisor for programs.
+#[derive(Serialize)]
+struct Own<'a> {
+    name: &'a str,
+    value: &'a str,
+    given: bool,
+}
+
+/// All of it.
+#[derive(Serialize)]
+struct All<'a> {
+    options: Vec<Effective<'a>>,
+    sections: BTreeMap<&'a str, BTreeMap<&'a str, Option<&'a str>>>,
+    supervisor: Vec<Own<'a>>,
+    databases: &'a [String],
+    init: &'a [String],
+    notes: &'a [String],
+    warnings: &'a [String],
+}
+
+fn unless_hidden(text: &str) -> Option<&str> {
+    (text != HIDDEN).then_some(text)
 }
 
 /// The same for programs: one object, documented in `docs/settings.md`.
 pub fn json(settings: &Settings, all: bool) -> String {
-    let mut list: Vec<Value> = settings
+    let mut list: Vec<Effective<'_>> = settings
         .odoo
         .options
         .iter()
-        .map(|setting| {
-            let shadowed = setting.shadowed.iter().map(|shadow| {
-                let value = shown(&setting.key, &shadow.text);
-                json!({"value": if value == HIDDEN { Value::Null } else { Value::from(value) }, "origin": origin(&shadow.origin)})
-            });
-            option(&setting.key, effective(settings, setting), origin(&setting.origin), shadowed.collect())
+        .map(|setting| Effective {
+            key: &setting.key,
+            value: unless_hidden(effective(settings, setting)),
+            secret: options::is_secret(&setting.key),
+            origin: From::of(&setting.origin),
+            shadowed: setting
+                .shadowed
+                .iter()
+                .map(|lost| Lost {
+                    value: unless_hidden(shown(&setting.key, &lost.text)),
+                    origin: From::of(&lost.origin),
+                })
+                .collect(),
         })
         .collect();
     if all {
-        list.extend(
-            unset(settings).map(|(key, text)| option(key, text, json!({"kind": "odoo"}), Vec::new())),
-        );
+        list.extend(unset(settings).map(|(key, text)| Effective {
+            key,
+            value: unless_hidden(text),
+            secret: options::is_secret(key),
+            origin: From::Odoo,
+            shadowed: Vec::new(),
+        }));
     }
-    let sections: Map<String, Value> = settings
-        .odoo
-        .sections
-        .iter()
-        .map(|(name, entries)| {
-            let entries: Map<String, Value> = entries
-                .iter()
-                .map(|entry| (entry.key.clone(), Value::from(shown(&entry.key, &entry.value))))
-                .collect();
-            (name.clone(), Value::Object(entries))
-        })
-        .collect();
-    let own: Vec<Value> = settings
-        .own
-        .iter()
-        .map(|own| json!({"name": own.name, "value": own.text, "given": own.given}))
-        .collect();
-    pretty(&json!({
-        "options": list,
-        "sections": sections,
-        "supervisor": own,
-        "databases": settings.databases,
-        "init": settings.init,
-        "notes": settings.notes,
-        "warnings": settings.warnings,
-    }))
+    let sections = settings.odoo.sections.iter().map(|(name, entries)| {
+        let entries =
+            entries.iter().map(|entry| (entry.key.as_str(), unless_hidden(shown(&entry.key, &entry.value))));
+        (name.as_str(), entries.collect())
+    });
+    let own = settings.own.iter().map(|own| Own { name: own.name, value: &own.text, given: own.given });
+    pretty(&All {
+        options: list,
+        sections: sections.collect(),
+        supervisor: own.collect(),
+        databases: &settings.databases,
+        init: &settings.init,
+        notes: &settings.notes,
+        warnings: &settings.warnings,
+    })
 }
 
-/// The result of a check for programs: `{"ok": ..., "problems": [{"what", "why", "fix"}], "warnings": [...]}`.
+/// A problem for programs.
+#[derive(Serialize)]
+struct Told<'a> {
+    what: &'a str,
+    why: &'a str,
+    fix: &'a str,
+}
+
+/// The result of a check for programs.
+#[derive(Serialize)]
+struct Report<'a> {
+    ok: bool,
+    problems: Vec<Told<'a>>,
+    warnings: &'a [String],
+}
+
+/// The result of a check for programs: `{"ok", "problems": [{"what", "why", "fix"}], "warnings"}`.
 pub fn report(problems: &[Problem], warnings: &[String]) -> String {
-    let list: Vec<Value> = problems
-        .iter()
-        .map(|problem| json!({"what": problem.what, "why": problem.why, "fix": problem.hint}))
-        .collect();
-    pretty(&json!({"ok": problems.is_empty(), "problems": list, "warnings": warnings}))
+    let list = problems.iter().map(|told| Told { what: &told.what, why: &told.why, fix: &told.hint });
+    pretty(&Report { ok: problems.is_empty(), problems: list.collect(), warnings })
 }
 
 fn pretty(value: &impl Serialize) -> String {

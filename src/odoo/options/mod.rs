@@ -72,15 +72,11 @@ pub fn find(key: &str) -> Option<&'static OptionSpec> {
 
 /// Whether a key's value must not be shown: it is a secret of Odoo's, or the name says so for a module's.
 pub fn is_secret(key: &str) -> bool {
-    match find(key) {
-        Some(option) => option.secret,
-        None => {
-            let key = key.to_lowercase();
-            ["passw", "secret", "token", "api_key", "apikey", "private_key"]
-                .iter()
-                .any(|word| key.contains(word))
-        }
+    if let Some(option) = find(key) {
+        return option.secret;
     }
+    let key = key.to_lowercase();
+    ["passw", "secret", "token", "api_key", "apikey", "private_key"].iter().any(|word| key.contains(word))
 }
 
 /// The key Odoo stores a file's key under.

@@ -205,8 +205,8 @@ fn all_problems_come_at_once_with_their_origin() {
     assert_eq!(
         text,
         [
-            "the setting ODOO_WORKERS is not valid | ODOO_WORKERS=\"two\" (environment): not a whole number | write \
-             digits only, such as 4",
+            "the setting ODOO_WORKERS is not valid | ODOO_WORKERS=\"two\" (environment): not a number of workers | \
+             write digits, such as 4, or auto",
             "stop_after_init cannot stand in the base file | /etc/odoo/odoo.conf line 4: Odoo 18 does not read it \
              there | remove the line; --stop-after-init is a flag",
             "ODOO_STOP_AFTER_INIT cannot be set | stop_after_init cannot stand in odoo.conf: Odoo 18 takes it from its \
