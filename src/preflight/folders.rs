@@ -43,6 +43,9 @@ fn make(folder: &Path, mode: u32) -> Tried {
     if folder.is_dir() {
         return Ok(());
     }
+    if folder.exists() {
+        return Err((folder.to_owned(), io::Error::new(io::ErrorKind::NotADirectory, "it is not a folder")));
+    }
     DirBuilder::new().recursive(true).mode(mode).create(folder).map_err(|error| (folder.to_owned(), error))
 }
 
@@ -65,7 +68,7 @@ fn explain(data: &Path, origin: &str, folder: &Path, error: &io::Error) -> Probl
     let (uid, gid) = (geteuid(), getegid());
     let owner = fs::metadata(folder).map_or(String::new(), |metadata| {
         let mode = metadata.mode() & 0o7777;
-        format!(", the folder is {}:{} mode {mode:04o}", metadata.uid(), metadata.gid())
+        format!(", it is {}:{} mode {mode:04o}", metadata.uid(), metadata.gid())
     });
     let hint = match error.kind() {
         io::ErrorKind::PermissionDenied => format!(

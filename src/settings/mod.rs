@@ -3,6 +3,7 @@
 //! [`raw`] is the input as it came, [`resolve`] the one function between, [`Settings`] the result: whoever holds one
 //! holds a valid one. Everything here is pure but [`source`], which reads.
 
+pub mod document;
 pub mod parse;
 pub mod raw;
 pub mod reference;

@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::raw::Environment;
+use super::raw::{Environment, Unreadable};
 use super::resolve::{self, BaseFile, World, connection_variable};
 use crate::error::Problem;
 use crate::odoo::args::Args;
@@ -74,7 +74,7 @@ pub fn env_files(files: &[PathBuf]) -> Result<Environment, Vec<Problem>> {
             if name.is_empty() || name.contains(char::is_whitespace) {
                 problems.push(Problem::new(
                     "cannot understand the environment file",
-                    format!("{}:{}: there is no name before the `=`", path.display(), index + 1),
+                    format!("{}:{}: this is not NAME=VALUE", path.display(), index + 1),
                     "write NAME=VALUE, without quotes and without blanks around the `=`",
                 ));
             } else if let Some(value) = value {
@@ -114,11 +114,16 @@ fn names_a_file(name: &str) -> bool {
     connection_variable(plain) || (option(name).is_none() && option(plain).is_some())
 }
 
-fn secret_file(variable: &str, path: &Path) -> Result<String, String> {
-    let bytes = read_bounded(path, MAX_SECRET_BYTES)
-        .map_err(|error| format!("{variable}={}: {}", path.display(), describe(path, &error)))?;
-    let mut text = String::from_utf8(bytes)
-        .map_err(|_| format!("{variable}={}: the content is not UTF-8", path.display()))?;
+fn secret_file(variable: &str, path: &Path) -> Result<String, Unreadable> {
+    let read = || {
+        let bytes = read_bounded(path, MAX_SECRET_BYTES)?;
+        String::from_utf8(bytes)
+            .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "the content is not UTF-8"))
+    };
+    let mut text = read().map_err(|error| Unreadable {
+        why: format!("{variable}={}: {}", path.display(), describe(path, &error)),
+        hint: mend(path, error.kind()),
+    })?;
     if text.ends_with('\n') {
         text.pop();
     }
@@ -147,15 +152,11 @@ pub fn base_file(environment: &Environment, args: &Args) -> Result<Option<BaseFi
     let bytes = match read_bounded(Path::new(path), MAX_BASE_FILE_BYTES) {
         Err(error) if nobody_named_it && error.kind() == io::ErrorKind::NotFound => return Ok(None),
         result => result.map_err(|error| {
-            let hint = match error.kind() {
-                io::ErrorKind::NotFound => {
+            let hint = match (error.kind(), &args.config) {
+                (io::ErrorKind::NotFound, None) => {
                     "mount the file there, or unset ODOO_RC to use the image's own".to_owned()
                 }
-                io::ErrorKind::IsADirectory => {
-                    "Docker makes a folder where the source of a bind mount is missing: create the file on the host"
-                        .to_owned()
-                }
-                _ => format!("make it readable for uid {}: chmod a+r {path}", nix::unistd::geteuid()),
+                (kind, _) => mend(Path::new(path), kind),
             };
             Problem::new(
                 "cannot read the base file",
@@ -190,6 +191,25 @@ fn read_bounded(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("larger than {limit} bytes")));
     }
     Ok(bytes)
+}
+
+/// What there is to do about a file that cannot be read.
+fn mend(path: &Path, error: io::ErrorKind) -> String {
+    match error {
+        io::ErrorKind::NotFound => "name a file that exists; in a container it has to be mounted".to_owned(),
+        io::ErrorKind::IsADirectory => {
+            "Docker makes a folder where the source of a bind mount is missing: create the file on the host"
+                .to_owned()
+        }
+        io::ErrorKind::PermissionDenied => {
+            format!("make it readable for uid {}: chmod or chown {}", nix::unistd::geteuid(), path.display())
+        }
+        io::ErrorKind::FileTooLarge | io::ErrorKind::InvalidInput => {
+            "name the file itself: this is something else".to_owned()
+        }
+        io::ErrorKind::InvalidData => "write the file in UTF-8".to_owned(),
+        _ => "see what is at that path".to_owned(),
+    }
 }
 
 /// The error with what explains a refusal: our uid, the file's owner and mode.

@@ -14,6 +14,9 @@ use crate::settings::{Limit, Odoo, OwnSetting, Setting, Settings, parse};
 
 const DEFAULT_RUNTIME_DIRS: &[&str] = &["/run/odoo", "/tmp"];
 
+/// Lists that Odoo splits without asking whether they are there (`config.py`, `_parse_config`).
+const NEVER_FALSE: &[&str] = &["log_handler", "server_wide_modules"];
+
 impl Resolver<'_> {
     pub(super) fn finish(&mut self, raw: &RawSettings) -> Settings {
         let own = |name| format!("{}{name}", reference::PREFIX);
@@ -180,32 +183,44 @@ impl Resolver<'_> {
                     "{}: {key} = {:?}, at which Odoo stops with a traceback",
                     setting.origin, setting.text
                 ),
-                "write digits without a leading zero, which Odoo reads as octal",
+                if setting.text.contains('\n') {
+                    "remove the blanks before the line below it: an indented line goes on with the value above"
+                } else {
+                    "write digits without a leading zero, which Odoo reads as octal"
+                },
             );
             self.problems.push(problem);
         }
         number
     }
 
-    /// Whether Odoo can read the value of the base file; what the environment says has been checked already.
+    /// Whether Odoo can read the value; numbers have a check of their own.
     fn castable(&mut self, option: &OptionSpec) {
         let Some(setting) = self.text(option.key) else { return };
         let (text, origin) = (setting.text.as_str(), &setting.origin);
+        // These four spellings are no texts to Odoo, and where it needs one it ends with a traceback.
+        let yes = matches!(text, "True" | "true");
+        let no = matches!(text, "False" | "false");
         let form = match option.kind {
             Kind::Int => {
                 self.integer(option.key);
                 return;
             }
+            _ if no && NEVER_FALSE.contains(&option.key) => "write a list, or leave it out".to_owned(),
+            _ if no || (text.is_empty() && option.default.is_empty()) => return,
             Kind::Float if text.trim().parse::<f64>().is_err() => "write a number, such as 1.5".to_owned(),
             Kind::Choice(words) if !words.contains(&text) => format!("write one of {}", words.join(", ")),
+            // Any true value will do, or the password takes another way.
+            Kind::Text if ["without_demo", "db_password", "admin_passwd"].contains(&option.key) => return,
+            Kind::Text | Kind::List if yes => {
+                "Odoo takes the word for a truth: write another text".to_owned()
+            }
             _ => return,
         };
-        if matches!(text, "False" | "false") || (text.is_empty() && option.default.is_empty()) {
-            return;
-        }
+        let shown = if option.secret { "(hidden)" } else { text };
         let problem = Problem::new(
             format!("{} has a value that Odoo cannot read", option.key),
-            format!("{origin}: {} = {text:?}, at which Odoo stops with a traceback", option.key),
+            format!("{origin}: {} = {shown:?}, at which Odoo stops with a traceback", option.key),
             form,
         );
         self.problems.push(problem);

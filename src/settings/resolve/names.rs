@@ -24,8 +24,8 @@ impl Resolver<'_> {
         {
             self.problems.push(Problem::new(
                 format!("cannot use the file that {variable} names"),
-                error.clone(),
-                format!("make the file readable for the user that runs this container, or unset {variable}"),
+                error.why.clone(),
+                format!("{}; or unset {variable}", error.hint),
             ));
         }
     }
@@ -40,6 +40,14 @@ impl Resolver<'_> {
                 "{} has no section [options], the one that Odoo reads; it has {}",
                 base.path,
                 names.join(", ")
+            ));
+        }
+        let all = sections.iter().flat_map(|section| &section.entries);
+        for entry in all.filter(|entry| entry.key.contains('\0') || entry.value.contains('\0')) {
+            self.problems.push(Problem::new(
+                "there is a NUL byte in the base file",
+                format!("{} line {}, at {}", base.path, entry.line, entry.key.replace('\0', "\\0")),
+                "remove it: what reads the value next would take it for the end of the text",
             ));
         }
         for entry in base.document.options() {

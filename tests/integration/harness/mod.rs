@@ -15,7 +15,7 @@ pub mod procfs;
 pub mod relay;
 pub mod world;
 
-pub use world::{Limit, Test, World, program_uid};
+pub use world::{Limit, Test, World, program_uid, program_user};
 
 use std::time::{Duration, Instant};
 
