@@ -195,6 +195,13 @@ impl Resolver<'_> {
         if let Some(last) = flagged.last()
             && option.key != "log_handler"
         {
+            if option.secret {
+                self.warnings.push(format!(
+                    "{} was given as an argument ({}), which everybody who can list processes reads: use a variable, or a \
+                     file named by a _FILE variable",
+                    option.key, last.flag
+                ));
+            }
             let given = Candidate { text: last.text.clone(), origin: Origin::Flag(last.flag.clone()) };
             candidates.extend(self.shaped(option, &last.flag, given));
         }

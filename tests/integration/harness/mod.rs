@@ -5,6 +5,7 @@
 //! however the test ends.
 
 pub mod addons;
+pub mod docker;
 pub mod http;
 pub mod keeper;
 pub mod odoo;

@@ -4,6 +4,7 @@ mod crash;
 mod database;
 mod failures;
 mod phases;
+mod preflight;
 mod probes;
 mod product;
 mod secrets;
@@ -27,6 +28,7 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
         ("database", database::CHECKS),
         ("failures", failures::CHECKS),
         ("phases", phases::CHECKS),
+        ("preflight", preflight::CHECKS),
         ("probes", probes::CHECKS),
         ("secrets", secrets::CHECKS),
     ] {
