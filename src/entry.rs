@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use tokio::runtime::Runtime;
 
+use crate::addons::verbs;
+use crate::cli::{AddonsCheck, AddonsList};
 use crate::error::{Failure, Problem};
 use crate::exit::Exit;
 use crate::health::server::Board;
@@ -118,6 +120,24 @@ pub fn healthcheck(question: Question) -> Result<Exit, Failure> {
             Ok(Exit::Unhealthy)
         }
     }
+}
+
+/// `addons list`.
+///
+/// # Errors
+/// None; the type is that of the verbs.
+pub fn addons_list(asked: &AddonsList) -> Result<Exit, Failure> {
+    print(&verbs::list(asked))
+}
+
+/// `addons check`; 81 where something breaks a rule.
+///
+/// # Errors
+/// None; the type is that of the verbs.
+pub fn addons_check(asked: &AddonsCheck) -> Result<Exit, Failure> {
+    let (text, exit) = verbs::check(asked);
+    print(&text)?;
+    Ok(exit)
 }
 
 /// Writes to stdout. A reader that went away (`| head`) is no error.

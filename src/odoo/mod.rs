@@ -3,5 +3,7 @@
 pub mod args;
 pub mod conf;
 pub mod launch;
+pub mod literal;
+pub mod manifest;
 pub mod options;
 pub mod render;
