@@ -186,7 +186,7 @@ fn push(roots: &mut Vec<Root>, root: Root) {
 /// among them, so that it is complained about.
 fn repositories(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
-    if holds_modules(folder) {
+    if holds_modules(folder) == Some(true) {
         found.push(folder.to_owned());
     }
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
@@ -194,15 +194,18 @@ fn repositories(folder: &Path) -> Vec<PathBuf> {
     let visible = entries.filter(|entry| !entry.file_name().to_string_lossy().starts_with('.'));
     let mut inner: Vec<PathBuf> = visible.map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
     inner.sort();
-    found.extend(inner.into_iter().filter(|path| holds_modules(path)));
+    // Beside modules a closed folder is a closed module.
+    let closed_counts = found.is_empty();
+    found.extend(inner.into_iter().filter(|path| holds_modules(path).unwrap_or(closed_counts)));
     found
 }
 
-fn holds_modules(folder: &Path) -> bool {
+/// Whether modules lie directly in it; `None` where we may not look.
+fn holds_modules(folder: &Path) -> Option<bool> {
     let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) => return error.kind() == std::io::ErrorKind::PermissionDenied,
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => return None,
+        entries => entries,
     };
-    let mut entries = entries.flatten();
-    entries.any(|entry| MANIFEST_NAMES.iter().any(|name| entry.path().join(name).is_file()))
+    let mut entries = entries.into_iter().flatten().flatten();
+    Some(entries.any(|entry| MANIFEST_NAMES.iter().any(|name| entry.path().join(name).is_file())))
 }

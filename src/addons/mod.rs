@@ -8,6 +8,7 @@ pub mod check;
 
 pub mod discover;
 pub mod editions;
+mod finding;
 pub mod graph;
 mod python;
 pub mod report;
@@ -170,6 +171,7 @@ fn read(folder: &Path, limit: usize) -> Found {
                 line: None,
                 message: "the manifest is called __openerp__.py, which Odoo gives up".to_owned(),
                 hint: "rename it to __manifest__.py".to_owned(),
+                ends_requests: false,
             });
         }
         return Found::Module(path, content, warnings);

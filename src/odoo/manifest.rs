@@ -59,6 +59,8 @@ pub struct Complaint {
     pub message: String,
     /// What to write instead.
     pub hint: String,
+    /// Whether it ends every HTTP request, and not installations and updates alone.
+    pub ends_requests: bool,
 }
 
 /// What came of a manifest.
@@ -86,6 +88,7 @@ impl Manifest {
                 message: format!("it is {} and not a dict", literal.type_name()),
                 hint: "write {'name': ..., 'version': '18.0.1.0.0', 'license': ..., 'depends': [...]}"
                     .to_owned(),
+                ends_requests: true,
             };
             return Loaded { manifest: Err(vec![complaint]), warnings: Vec::new() };
         };
@@ -106,10 +109,18 @@ impl<'a> Reader<'a> {
     }
 
     fn complaint(&self, name: &str, message: String, hint: &str) -> Complaint {
-        Complaint { line: self.find(name).map(|entry| entry.line), message, hint: hint.to_owned() }
+        let line = self.find(name).map(|entry| entry.line);
+        Complaint { line, message, hint: hint.to_owned(), ends_requests: false }
     }
 
+    /// What `load_manifest` raises on.
     fn error(&mut self, name: &str, message: impl Into<String>, hint: &str) {
+        let complaint = self.complaint(name, message.into(), hint);
+        self.errors.push(Complaint { ends_requests: true, ..complaint });
+    }
+
+    /// What `initialize` raises on.
+    fn not_installed(&mut self, name: &str, message: impl Into<String>, hint: &str) {
         let complaint = self.complaint(name, message.into(), hint);
         self.errors.push(complaint);
     }
@@ -176,7 +187,7 @@ impl<'a> Reader<'a> {
             }
             Some(value) if value.truthy() => {
                 let message = format!("'license' is {} and not a text", value.type_name());
-                self.error("license", message, "write 'license': 'LGPL-3'");
+                self.not_installed("license", message, "write 'license': 'LGPL-3'");
             }
             _ => {
                 let message = "'license' is missing; Odoo takes it for LGPL-3 and warns at every start";
@@ -194,7 +205,7 @@ impl<'a> Reader<'a> {
             Some(names) if !matches!(value, Value::Str(_) | Value::Bytes(_)) => names,
             _ => {
                 let message = format!("'depends' is {} and not a list of modules", value.type_name());
-                self.error("depends", message, hint);
+                self.not_installed("depends", message, hint);
                 return None;
             }
         };
@@ -205,7 +216,7 @@ impl<'a> Reader<'a> {
             } else {
                 let message =
                     format!("'depends' holds {}, where names of modules are expected", name.type_name());
-                self.error("depends", message, hint);
+                self.not_installed("depends", message, hint);
                 return None;
             }
         }
@@ -260,7 +271,7 @@ impl<'a> Reader<'a> {
             return version;
         }
         if installable {
-            self.error("version", format!("'version' is {version:?}"), hint);
+            self.error("version", format!("'version' is {version:?}, which Odoo 18 does not take"), hint);
         }
         version.to_owned()
     }
@@ -269,7 +280,7 @@ impl<'a> Reader<'a> {
     fn category(&mut self) {
         if let Some(value) = self.value("category").filter(|value| value.as_str().is_none()) {
             let message = format!("'category' is {} and not a text", value.type_name());
-            self.error("category", message, "write 'category': 'Accounting', or leave it out");
+            self.not_installed("category", message, "write 'category': 'Accounting', or leave it out");
         }
     }
 
@@ -380,7 +391,10 @@ mod tests {
 
     #[test]
     fn a_bad_version_is_forgiven_where_nothing_can_be_installed() {
-        assert_eq!(errors("{'name': 'A', 'version': '1'}"), ["'version' is \"1\""]);
+        assert_eq!(
+            errors("{'name': 'A', 'version': '1'}"),
+            ["'version' is \"1\", which Odoo 18 does not take"]
+        );
         let loaded = load("{'name': 'A', 'version': '1', 'installable': False}");
         assert_eq!(loaded.manifest.unwrap().version, "1");
         assert_eq!(

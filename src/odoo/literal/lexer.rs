@@ -276,9 +276,9 @@ impl<'a> Lexer<'a> {
             if self.peek(0) == Some(b'_') {
                 self.at += 1;
             }
-            let digits = self.at;
+            let any = self.peek(0).is_some_and(|byte| good(&byte));
             self.digits(good);
-            return self.end_of_number(start, self.at > digits);
+            return self.end_of_number(start, any);
         }
         self.digits(u8::is_ascii_digit);
         let whole = self.at;

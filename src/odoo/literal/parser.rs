@@ -77,7 +77,8 @@ impl Parser<'_> {
             // A token of one byte may be the first of a character that has more.
             Kind::Other => {
                 match self.lexer.text.get(self.next.start..).and_then(|rest| rest.chars().next()) {
-                    Some(character) => format!("{character:?}"),
+                    Some(character) if !character.is_control() => format!("`{character}`"),
+                    Some(character) => format!("the character U+{:04X}", u32::from(character)),
                     None => "something".to_owned(),
                 }
             }
@@ -103,7 +104,7 @@ impl Parser<'_> {
         let (Node::Constant(left) | Node::Value(left), Node::Constant(Value::Complex(_, imaginary))) =
             (left, right)
         else {
-            return refuse("only a complex number may be written as a sum; others have to be computed");
+            return refuse(&format!("only a complex number may be written as a sum; {NO_EXPRESSIONS}"));
         };
         let real = match left {
             Value::Int(value) => value.to_float(),
@@ -111,8 +112,9 @@ impl Parser<'_> {
             _ => return refuse("only a number may stand before an imaginary part"),
         };
         let Some(real) = real else { return refuse("the number is too large for a complex one") };
-        // Python computes `real ± complex(0, imaginary)` part by part.
-        let (real, imaginary) = if sign == b'+' { (real + 0.0, imaginary) } else { (real - 0.0, -imaginary) };
+        // Python computes `complex(real, 0) ± complex(0, imaginary)` part by part, down to the signs of zeros.
+        let (real, imaginary) =
+            if sign == b'+' { (real + 0.0, 0.0 + imaginary) } else { (real - 0.0, 0.0 - imaginary) };
         Ok(Node::Value(Value::Complex(real, imaginary)))
     }
 
@@ -175,15 +177,7 @@ impl Parser<'_> {
                 "True" => Value::Bool(true),
                 "False" => Value::Bool(false),
                 "set" => return self.advance().map(Node::Set),
-                name => {
-                    let message = match name {
-                        "true" | "false" | "null" => {
-                            format!("{name} is JSON; Python writes True, False and None")
-                        }
-                        _ => format!("the name {name}; {NO_EXPRESSIONS}"),
-                    };
-                    return Err(Refused::new(self.next.start, message));
-                }
+                name => return Err(no_name(name, self.next.start)),
             },
             _ => {
                 return Err(Refused::new(
@@ -306,11 +300,13 @@ impl Parser<'_> {
 
     /// After an element: true behind the closing bracket, false behind a comma that another element follows.
     fn separated(&mut self, open: &Token, close: u8) -> Result<bool, Refused> {
+        let mut expected = "`,`";
         if self.next.kind == Kind::Comma {
             self.advance()?;
-            if self.next.kind != Kind::Close(close) {
-                return if self.next.kind == Kind::End { Err(self.unclosed(open)) } else { Ok(false) };
+            if !matches!(self.next.kind, Kind::Close(_) | Kind::End) {
+                return Ok(false);
             }
+            expected = "a value";
         }
         match self.next.kind {
             Kind::Close(found) if found == close => {
@@ -321,7 +317,13 @@ impl Parser<'_> {
             _ => {
                 let (found, close) = (self.found(), char::from(close));
                 let opened = format!("`{}` of line {}", self.text(open), open.line);
-                let message = format!("{found}, where `,` or the `{close}` for the {opened} is expected");
+                // Two strings side by side are one, so that a forgotten comma shows at the colon behind them.
+                let hint = match self.next.kind {
+                    Kind::Colon => " (is a comma or a bracket missing before it?)",
+                    _ => "",
+                };
+                let message =
+                    format!("{found}, where {expected} or the `{close}` for the {opened} is expected{hint}");
                 Err(Refused::new(self.next.start, message))
             }
         }
@@ -329,6 +331,24 @@ impl Parser<'_> {
 
     fn unclosed(&self, open: &Token) -> Refused {
         Refused::new(open.start, format!("this `{}` is never closed", self.text(open)))
+    }
+}
+
+/// Why a name cannot stand there. Python takes every byte beyond ASCII for a letter at first, and so do we.
+fn no_name(name: &str, at: usize) -> Refused {
+    let strange = name.char_indices().find(|(_, c)| !c.is_ascii() && !c.is_alphanumeric());
+    match (name, strange) {
+        ("true" | "false" | "null", _) => {
+            Refused::new(at, format!("{name} is JSON; Python writes True, False and None"))
+        }
+        (_, Some((0, '\u{feff}'))) => {
+            Refused::new(at, "a byte order mark; save the file as UTF-8 without one")
+        }
+        (_, Some((offset, character))) => Refused::new(
+            at + offset,
+            format!("the character U+{:04X} outside any string", u32::from(character)),
+        ),
+        _ => Refused::new(at, format!("the name {name}; {NO_EXPRESSIONS}")),
     }
 }
 
