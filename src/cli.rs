@@ -4,6 +4,7 @@ pub mod config;
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
+use std::path::PathBuf;
 
 use crate::error::nearest;
 use crate::health::verdict::Question;
@@ -25,12 +26,36 @@ pub enum Invocation {
     Healthcheck(Question),
     /// `config show` or `config check`.
     Config(config::Config),
+    /// `addons list`.
+    AddonsList(AddonsList),
+    /// `addons check`.
+    AddonsCheck(AddonsCheck),
     /// `-h`.
     ShortHelp,
     /// `--help`.
     LongHelp,
     /// `--version`.
     Version,
+}
+
+/// `addons list`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AddonsList {
+    /// For programs.
+    pub json: bool,
+    /// The folders to look at; none means the configured ones.
+    pub folders: Vec<PathBuf>,
+}
+
+/// `addons check`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AddonsCheck {
+    /// For programs.
+    pub json: bool,
+    /// Refuse what is not Community.
+    pub ce_only: bool,
+    /// The folders to look at; none means the configured ones.
+    pub folders: Vec<PathBuf>,
 }
 
 /// Why the command line is refused.
@@ -62,6 +87,7 @@ pub fn parse(arguments: &[OsString]) -> Result<Invocation, Refused> {
         flag if flag.starts_with('-') => Ok(Invocation::Serve(texts(rest)?)),
         "healthcheck" => healthcheck(&texts(others)?),
         "config" => config::parse(&texts(others)?).map(Invocation::Config),
+        "addons" => addons(&texts(others)?),
         _ => Ok(Invocation::Program(first.clone(), others.to_vec())),
     }
 }
@@ -88,6 +114,36 @@ fn healthcheck(rest: &[String]) -> Result<Invocation, Refused> {
         [_, other, ..] => return Err(refuse_flag("healthcheck", other, &[])),
     };
     Ok(Invocation::Healthcheck(question))
+}
+
+fn addons(rest: &[String]) -> Result<Invocation, Refused> {
+    const VERBS: [&str; 2] = ["list", "check"];
+    let Some((verb, rest)) = rest.split_first() else {
+        let hint = "write `addons list` or `addons check`".to_owned();
+        return Err(Refused { message: "addons needs to be told what to do".to_owned(), hint });
+    };
+    let (mut list, mut check) = (AddonsList::default(), AddonsCheck::default());
+    let known: &[&str] = match verb.as_str() {
+        "list" => &["--json"],
+        "check" => &["--ce-only", "--json"],
+        "-h" | "--help" => return Ok(Invocation::LongHelp),
+        other => return Err(refuse_flag("addons", other, &VERBS)),
+    };
+    let mut flags_are_over = false;
+    for word in rest {
+        match word.as_str() {
+            "--" if !flags_are_over => flags_are_over = true,
+            "-h" | "--help" if !flags_are_over => return Ok(Invocation::LongHelp),
+            "--json" if !flags_are_over => (list.json, check.json) = (true, true),
+            "--ce-only" if !flags_are_over && verb == "check" => check.ce_only = true,
+            flag if !flags_are_over && flag.starts_with('-') => {
+                return Err(refuse_flag(&format!("addons {verb}"), flag, known));
+            }
+            folder => list.folders.push(PathBuf::from(folder)),
+        }
+    }
+    check.folders.clone_from(&list.folders);
+    Ok(if verb == "list" { Invocation::AddonsList(list) } else { Invocation::AddonsCheck(check) })
 }
 
 /// A verb's refusal of a word that it does not know.
@@ -119,6 +175,8 @@ usage: odoo-entrypoint [odoo] [ODOO OPTIONS]     start and supervise Odoo
        odoo-entrypoint healthcheck [--live|--ready|--started]
        odoo-entrypoint config show [--origin] [--all] [--json]
        odoo-entrypoint config check [--preflight] [--json]
+       odoo-entrypoint addons list [--json] [FOLDER...]
+       odoo-entrypoint addons check [--ce-only] [--json] [FOLDER...]
        odoo-entrypoint -h | --help | --version
 
 `--help` lists the environment, the probes and the exit codes.
@@ -174,7 +232,12 @@ pub fn long_help() -> String {
         record(&mut text, &option.key.to_uppercase(), &with_default(option.doc, option.default));
     }
     text + "\
-\nPrecedence: Odoo's flags, environment, base file, defaults. A variable that holds the image's default counts as unset.
+\nAddons (without folders: those of the configured addons_path)
+  addons list                 every module on the path: version, licence, where it is, whether it wins
+  addons check                manifests that Odoo cannot read, duplicates, missing dependencies, cycles
+  addons check --ce-only      refuses besides what is not Odoo Community: licences, Enterprise modules, what needs them
+
+Precedence: Odoo's flags, environment, base file, defaults. A variable that holds the image's default counts as unset.
 
 config
   show                         what is in force, as Odoo will read it, without secrets
@@ -195,7 +258,8 @@ Probes (http://HOST:8080, GET and HEAD)
 
 Exit codes
   0 asked-for stop   64 usage          69 database unavailable   70 internal        73 cannot write odoo.conf
-  77 run as root     78 configuration  80 init failed            126 not executable 127 not found
+  77 run as root     78 configuration  80 init failed            81 an addon breaks a rule
+  126 not executable 127 not found
   137 stop over its budget             else Odoo's own, or 128+n for signal n
 
 Examples
@@ -204,6 +268,7 @@ Examples
   docker exec odoo-ce odoo-entrypoint config show --origin
   odoo-entrypoint config check --env-file production.env --assume-files -- -c deploy/odoo.conf
   HEALTHCHECK CMD [\"odoo-entrypoint\", \"healthcheck\"]
+  RUN odoo-entrypoint addons check --ce-only /mnt/extra-addons
 "
 }
 
@@ -248,6 +313,33 @@ mod tests {
         assert_eq!(parsed("x healthcheck --live"), Invocation::Healthcheck(Question::Live));
         let arguments = ["x", "healthcheck", "--raedy"].map(OsString::from);
         assert_eq!(parse(&arguments).unwrap_err().hint, "did you mean --ready?");
+    }
+
+    #[test]
+    fn addons_takes_flags_and_folders_and_nothing_else() {
+        let check = AddonsCheck { json: true, ce_only: true, folders: vec!["/a".into(), "-b".into()] };
+        assert_eq!(parsed("x addons check --json /a --ce-only -- -b"), Invocation::AddonsCheck(check));
+        assert_eq!(parsed("x addons list"), Invocation::AddonsList(AddonsList::default()));
+        assert_eq!(parsed("x addons check --help"), Invocation::LongHelp);
+        let refused = |line: &str| {
+            let arguments: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
+            let refused = parse(&arguments).unwrap_err();
+            (refused.message, refused.hint)
+        };
+        let text = |message: &str, hint: &str| (message.to_owned(), hint.to_owned());
+        assert_eq!(
+            refused("x addons check --ce-olny"),
+            text("addons check does not know --ce-olny", "did you mean --ce-only?")
+        );
+        assert_eq!(
+            refused("x addons list --ce-only"),
+            text("addons list does not know --ce-only", "`odoo-entrypoint --help` lists what there is")
+        );
+        assert_eq!(refused("x addons chek"), text("addons does not know chek", "did you mean check?"));
+        assert_eq!(
+            refused("x addons"),
+            text("addons needs to be told what to do", "write `addons list` or `addons check`")
+        );
     }
 
     #[test]

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use tokio::runtime::Runtime;
 
+use crate::addons::verbs;
+use crate::cli::{AddonsCheck, AddonsList};
 use crate::error::{Failure, Problem};
 use crate::exit::Exit;
 use crate::health::server::Board;
@@ -38,7 +40,7 @@ pub fn serve(arguments: &[String]) -> Result<Exit, Failure> {
         server::start(address, board.clone()).map_err(|(exit, problem)| Failure::one(exit, problem))?;
     }
     let settings = preflight::settings(&environment, &args)?;
-    let ready = preflight::check(settings)?;
+    let ready = preflight::check(settings, &environment)?;
     let files = ready.files.clone();
     let result = runtime.block_on(run::serve(ready, board, &mut signals));
     // A name that is being resolved cannot be interrupted; it ends with the process.
@@ -118,6 +120,24 @@ pub fn healthcheck(question: Question) -> Result<Exit, Failure> {
             Ok(Exit::Unhealthy)
         }
     }
+}
+
+/// `addons list`.
+///
+/// # Errors
+/// None; the type is that of the verbs.
+pub fn addons_list(asked: &AddonsList) -> Result<Exit, Failure> {
+    print(&verbs::list(asked))
+}
+
+/// `addons check`; 81 where something breaks a rule.
+///
+/// # Errors
+/// None; the type is that of the verbs.
+pub fn addons_check(asked: &AddonsCheck) -> Result<Exit, Failure> {
+    let (text, exit) = verbs::check(asked);
+    print(&text)?;
+    Ok(exit)
 }
 
 /// Writes to stdout. A reader that went away (`| head`) is no error.

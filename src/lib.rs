@@ -11,6 +11,7 @@
 //! `odoo::launch::find` and `odoo::render::write`, `database::{classify, plan}`, `lifecycle`, `health::verdict`.
 //! [`run`] is the one loop around it: gather events, step, perform actions.
 
+pub mod addons;
 pub mod cli;
 pub mod database;
 pub mod entry;

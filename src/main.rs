@@ -19,6 +19,8 @@ fn main() -> ExitCode {
         Ok(Invocation::Program(name, arguments)) => entry::program(name, arguments),
         Ok(Invocation::Healthcheck(question)) => entry::healthcheck(question),
         Ok(Invocation::Config(config)) => verbs::config::run(&config),
+        Ok(Invocation::AddonsList(asked)) => entry::addons_list(&asked),
+        Ok(Invocation::AddonsCheck(asked)) => entry::addons_check(&asked),
         Ok(Invocation::ShortHelp) => entry::print(cli::SHORT_HELP),
         Ok(Invocation::LongHelp) => entry::print(&cli::long_help()),
         Ok(Invocation::Version) => entry::print(concat!("odoo-entrypoint ", env!("CARGO_PKG_VERSION"), "\n")),

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use nix::unistd::{Uid, User, geteuid, getuid};
 use socket2::{Domain, Protocol, Socket, Type};
 
+use crate::addons;
 use crate::error::{Failure, Problem};
 use crate::exit::Exit;
 use crate::odoo::args::{self, Args, UsageError};
@@ -73,7 +74,7 @@ pub fn settings(environment: &Environment, args: &Args) -> Result<Settings, Fail
         Ok(base) => (base, Vec::new()),
         Err(problem) => (None, vec![problem]),
     };
-    match resolve(&Inputs { environment, args, base: base.as_ref(), world: &source::world() }) {
+    match resolve(&Inputs { environment, args, base: base.as_ref(), world: &source::world(environment) }) {
         Ok(settings) if problems.is_empty() => Ok(settings),
         Ok(_) => Err(Failure { exit: Exit::Config, problems }),
         Err(others) => {
@@ -87,9 +88,9 @@ pub fn settings(environment: &Environment, args: &Args) -> Result<Settings, Fail
 ///
 /// # Errors
 /// Every problem of [`problems`] at once, and those of [`render`].
-pub fn check(settings: Settings) -> Result<Ready, Failure> {
+pub fn check(settings: Settings, environment: &Environment) -> Result<Ready, Failure> {
     tell(&settings);
-    all(problems(&settings))?;
+    all(problems(&settings, environment, &mut |line| tracing::warn!("{line}")))?;
     if settings.policy.one_shot {
         // It may run beside a server in the same container. And it asks nobody for a master password.
         return render(settings, &folder_of_a_run());
@@ -124,14 +125,24 @@ pub fn all(found: Vec<(Exit, Problem)>) -> Result<(), Failure> {
     Err(Failure { exit, problems: found.into_iter().map(|(_, problem)| problem).collect() })
 }
 
-/// What is wrong with the world around valid settings: folders that cannot be written, ports that are taken.
-pub fn problems(settings: &Settings) -> Vec<(Exit, Problem)> {
+/// What is wrong with the world around valid settings: folders that cannot be written, ports that are taken, modules that
+/// end every request of Odoo. `caution` is told what is odd.
+pub fn problems(
+    settings: &Settings,
+    environment: &Environment,
+    caution: &mut dyn FnMut(String),
+) -> Vec<(Exit, Problem)> {
     let mut problems = folders::problems(settings);
     if !settings.policy.one_shot {
         let ports = ports(&settings.odoo).into_iter();
         problems.extend(ports.filter_map(|(key, port)| port_taken(&settings.odoo, key, port)));
     }
-    problems.into_iter().map(|problem| (Exit::Config, problem)).collect()
+    let mut found: Vec<(Exit, Problem)> =
+        problems.into_iter().map(|problem| (Exit::Config, problem)).collect();
+    let modules = addons::start(settings, environment);
+    modules.cautions.into_iter().for_each(caution);
+    found.extend(modules.problems.into_iter().map(|problem| (Exit::Addons, problem)));
+    found
 }
 
 /// Odoo's executable.

@@ -4,6 +4,8 @@ pub mod args;
 pub mod baked;
 pub mod conf;
 pub mod launch;
+pub mod literal;
+pub mod manifest;
 pub mod master;
 pub mod options;
 pub mod password;

@@ -6,10 +6,12 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::raw::{Environment, Unreadable};
+use super::reference::default_of;
 use super::resolve::{self, BaseFile, World, connection_variable};
+use crate::addons::discover::{self, Places};
 use crate::error::Problem;
 use crate::odoo::args::Args;
-use crate::odoo::{conf, options};
+use crate::odoo::{baked, conf, launch, options};
 use crate::process::cgroup;
 
 /// The base file of the image, when `ODOO_RC` and `-c` say nothing.
@@ -131,9 +133,57 @@ fn secret_file(variable: &str, path: &Path) -> Result<String, Unreadable> {
 }
 
 /// Looks at what some defaults follow.
-pub fn world() -> World {
+pub fn world(environment: &Environment) -> World {
     let cpus = std::thread::available_parallelism().map_or(0, usize::from);
-    World { limits: cgroup::limits(), cpus: cpus as u64, addons: Vec::new() }
+    let limits = cgroup::limits();
+    match places(environment) {
+        Ok((places, advice)) => {
+            let addons = discover::addons_path(&discover::roots(&places));
+            let addons = addons.iter().map(|path| path.display().to_string()).collect();
+            World { limits, cpus: cpus as u64, addons, advice, refused: None }
+        }
+        Err(problem) => World { limits, cpus: cpus as u64, refused: Some(problem), ..World::default() },
+    }
+}
+
+/// Where modules are looked for, and a word about it where the image's own are hidden.
+///
+/// # Errors
+/// Something else than the image's modules is there, and that is refused.
+pub fn places(environment: &Environment) -> Result<(Places, Option<String>), Problem> {
+    let text = |name: &str| environment.get(name).unwrap_or_default().to_owned();
+    let own = |name: &str| {
+        let given = environment.get(name).filter(|text| !text.is_empty());
+        PathBuf::from(given.unwrap_or(default_of(name)))
+    };
+    let (extra, copy) = (own("ENTRYPOINT_EXTRA_ADDONS"), own("ENTRYPOINT_BAKED_COPY"));
+    let mark = |folder: &Path| {
+        let bytes = read_bounded(&folder.join(baked::MARK), MAX_SECRET_BYTES).ok()?;
+        Some(String::from_utf8_lossy(&bytes).trim().to_owned())
+    };
+    // A wrong word is reported with all other settings.
+    let policy = baked::policy(&text("ENTRYPOINT_BAKED_ADDONS")).unwrap_or(baked::Policy::Auto);
+    let (mounted, kept) = (mark(&extra), mark(&copy));
+    let choice = baked::choose(
+        policy,
+        (&extra.display().to_string(), mounted.as_deref()),
+        (&copy.display().to_string(), kept.as_deref()),
+    )?;
+    let (extra, advice) = match choice {
+        baked::Choice::Mounted => (extra, None),
+        baked::Choice::Copy(advice) => (copy, Some(advice)),
+    };
+    let named = Some(own("ENTRYPOINT_ODOO_BIN")).filter(|path| !path.as_os_str().is_empty());
+    let places = Places {
+        odoo: launch::find(named.as_deref(), &text("PATH")).ok(),
+        search: text("PATH"),
+        python_path: text("PYTHONPATH"),
+        home: Some(PathBuf::from(text("HOME"))).filter(|home| home.is_absolute()),
+        data_dir: None,
+        extra,
+        oca: own("ENTRYPOINT_OCA_ADDONS"),
+    };
+    Ok((places, advice))
 }
 
 /// Reads the base file that `-c`, `ODOO_RC` or the default names.

@@ -18,9 +18,10 @@ use crate::settings::{Limit, Settings, show, source};
 /// # Errors
 /// 78 with every problem, 64 for Odoo's arguments, and those of the preflight.
 pub fn run(config: &Config) -> Result<Exit, Failure> {
+    let environment = environment(&config.env_files, config.assume_files)?;
     match config.what {
         What::Show { origin, all } => {
-            let settings = settings(config)?;
+            let settings = settings(config, &environment)?;
             if config.json {
                 return print(&show::json(&settings, all));
             }
@@ -28,9 +29,9 @@ pub fn run(config: &Config) -> Result<Exit, Failure> {
             print(&show::text(&settings, origin, all))
         }
         What::Check { preflight } => {
-            let result = settings(config).and_then(|settings| {
+            let result = settings(config, &environment).and_then(|settings| {
                 if preflight {
-                    world(&settings)?;
+                    world(&settings, &environment)?;
                 }
                 Ok(settings)
             });
@@ -54,9 +55,8 @@ pub fn run(config: &Config) -> Result<Exit, Failure> {
     }
 }
 
-fn settings(config: &Config) -> Result<Settings, Failure> {
-    let args = preflight::arguments(&config.odoo)?;
-    preflight::settings(&environment(&config.env_files, config.assume_files)?, &args)
+fn settings(config: &Config, environment: &Environment) -> Result<Settings, Failure> {
+    preflight::settings(environment, &preflight::arguments(&config.odoo)?)
 }
 
 /// On stderr, so that what is printed can be piped.
@@ -76,9 +76,9 @@ fn environment(files: &[PathBuf], assume_files: bool) -> Result<Environment, Fai
 }
 
 /// Everything around the settings, as a start would find it; the database is asked once, and nothing is created in it.
-fn world(settings: &Settings) -> Result<(), Failure> {
+fn world(settings: &Settings, environment: &Environment) -> Result<(), Failure> {
     preflight::refuse_root()?;
-    let mut found = preflight::problems(settings);
+    let mut found = preflight::problems(settings, environment, &mut |line| caution(&[line]));
     if let Err(problem) = preflight::odoo(settings) {
         found.push(problem);
     }

@@ -13,6 +13,7 @@
     reason = "the walls are the product's; a test that panics has failed, which is its job"
 )]
 
+mod addons;
 mod configuration;
 mod contract;
 mod doubles;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
 
     let world = World::new();
     let mut trials = Vec::new();
+    trials.extend(addons::trials(&world));
     trials.extend(configuration::trials(&world));
     trials.extend(contract::trials(&world));
     trials.extend(doubles::trials(&world));

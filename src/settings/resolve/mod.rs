@@ -53,6 +53,10 @@ pub struct World {
     pub cpus: u64,
     /// Folders of modules, in Odoo's order; empty leaves `addons_path` to Odoo.
     pub addons: Vec<String>,
+    /// What is worth a warning about them.
+    pub advice: Option<String>,
+    /// Why they cannot be used, if they cannot.
+    pub refused: Option<Problem>,
 }
 
 /// The image's defaults besides the connection. `list_db` follows from the databases.
@@ -134,6 +138,8 @@ struct Candidate {
 impl Resolver<'_> {
     fn run(&mut self) -> Settings {
         self.check_texts();
+        self.warnings.extend(self.inputs.world.advice.clone());
+        self.problems.extend(self.inputs.world.refused.clone());
         for option in OPTIONS.iter().filter(|option| option.place == Place::File) {
             if let Some(setting) = self.option(option) {
                 self.settings.push(setting);

@@ -187,9 +187,9 @@ fn file(random: &mut Random) -> Vec<u8> {
             3 | 4 => text(random),
             _ => format!("{}{}{}", random.of(KEYS), random.of(SEPARATORS), text(random)),
         };
-        all.push_str(*random.of(INDENTS));
+        all += random.of::<&str>(INDENTS);
         all.push_str(&line);
-        all.push_str(*random.of(ENDS));
+        all += random.of::<&str>(ENDS);
     }
     let mut bytes = all.into_bytes();
     // Now and then what no template would hold.
