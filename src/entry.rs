@@ -15,12 +15,15 @@ use crate::health::server::Board;
 use crate::health::verdict::Question;
 use crate::health::{client, server};
 use crate::process::children::Program;
-use crate::process::signals::Signals;
+use crate::process::signals::{For, Signals};
 use crate::settings::{resolve, source};
-use crate::{foreground, odoo, preflight, run};
+use crate::{foreground, logging, odoo, output, preflight, run};
 
 /// `healthcheck` answers within Docker's and Kubernetes' own time for it.
 const HEALTHCHECK_DEADLINE: Duration = Duration::from_secs(4);
+
+/// What a log reader that stalls gets at the end.
+const FLUSH: Duration = Duration::from_secs(1);
 
 /// The full lifecycle, or with `--stop-after-init` a one-shot without a listener.
 ///
@@ -30,7 +33,8 @@ pub fn serve(arguments: &[String]) -> Result<Exit, Failure> {
     preflight::refuse_root()?;
     close_to_others();
     let runtime = runtime()?;
-    let mut signals = install(&runtime)?;
+    let mut signals = install(&runtime, For::Serve)?;
+    start_output()?;
     let board = Board::new();
     let args = preflight::arguments(arguments)?;
     let environment = source::environment();
@@ -57,7 +61,7 @@ pub fn subcommand(arguments: &[String]) -> Result<Exit, Failure> {
     preflight::refuse_root()?;
     close_to_others();
     let runtime = runtime()?;
-    let mut signals = install(&runtime)?;
+    let mut signals = install(&runtime, For::Program)?;
     let (args, arguments) = odoo::args::of_subcommand(arguments).map_err(preflight::misunderstood)?;
     let settings = preflight::settings(&source::environment(), &args)?;
     let ready = preflight::render(settings, &preflight::folder_of_a_run())?;
@@ -66,8 +70,7 @@ pub fn subcommand(arguments: &[String]) -> Result<Exit, Failure> {
         // With workers even the shell binds Odoo's port.
         arguments.extend(["--no-http", "--workers=0", "--max-cron-threads=0"].map(OsString::from));
     }
-    let program =
-        Program { path: ready.odoo, arguments, environment: Some(ready.environment), foreground: true };
+    let program = Program { path: ready.odoo, arguments, environment: Some(ready.environment) };
     let result = runtime.block_on(foreground::run(&program, &mut signals));
     ready.files.remove();
     result
@@ -94,7 +97,7 @@ pub fn odoo_itself(arguments: &[String]) -> Result<Exit, Failure> {
 pub fn program(name: OsString, arguments: Vec<OsString>) -> Result<Exit, Failure> {
     close_to_others();
     let runtime = runtime()?;
-    let mut signals = install(&runtime)?;
+    let mut signals = install(&runtime, For::Program)?;
     runtime.block_on(foreground::run(&foreground::program(name, arguments), &mut signals))
 }
 
@@ -151,10 +154,12 @@ pub fn print(text: &str) -> Result<Exit, Failure> {
 
 /// Tells people how it ended, once, and gives the exit code.
 pub fn finish(result: Result<Exit, Failure>) -> Exit {
-    result.unwrap_or_else(|failure| {
-        let _ = writeln!(std::io::stderr(), "{failure}");
+    let exit = result.unwrap_or_else(|failure| {
+        logging::last_words(&failure.to_string());
         failure.exit
-    })
+    });
+    output::finish(FLUSH);
+    exit
 }
 
 /// Not dumpable: Odoo runs under our uid, and must not read our environment or memory. And a subreaper where we are
@@ -180,9 +185,20 @@ pub fn runtime() -> Result<Runtime, Failure> {
     })
 }
 
-fn install(runtime: &Runtime) -> Result<Signals, Failure> {
+/// From here on nothing that is said waits for its reader.
+fn start_output() -> Result<(), Failure> {
+    output::start(logging::dropped).map_err(|error| {
+        let hint = "raise the container's limit of processes (pids_limit) or of memory";
+        Failure::one(
+            Exit::Internal,
+            Problem::new("cannot start the output's thread", error.to_string(), hint),
+        )
+    })
+}
+
+fn install(runtime: &Runtime, whose: For) -> Result<Signals, Failure> {
     let _entered = runtime.enter();
-    Signals::install().map_err(|error| {
+    Signals::install(whose).map_err(|error| {
         let hint = "raise the limit of open files (ulimit -n)";
         Failure::one(Exit::Internal, Problem::new("cannot handle signals", error.to_string(), hint))
     })

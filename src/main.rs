@@ -6,9 +6,11 @@ use std::process::ExitCode;
 use odoo_entrypoint::cli::{self, Invocation};
 use odoo_entrypoint::error::{Failure, Problem};
 use odoo_entrypoint::exit::Exit;
+use odoo_entrypoint::process::inherited;
 use odoo_entrypoint::{entry, logging, names, verbs};
 
 fn main() -> ExitCode {
+    inherited::unblock();
     names::use_what_is_linked_in();
     logging::start();
     let arguments: Vec<OsString> = std::env::args_os().collect();

@@ -30,7 +30,7 @@ pub fn start(settings: &Settings, environment: &Environment) -> Found {
         match (finding.severity, finding.rule) {
             (Severity::Error, _) if refused => found.problems.push(problem),
             (_, Rule::Duplicate | Rule::FolderClosed) => {
-                found.cautions.push(format!("{}: {}", problem.what, problem.why))
+                found.cautions.push(format!("{}: {}", problem.what, problem.why));
             }
             _ => others += 1,
         }

@@ -99,6 +99,26 @@ pub async fn handlers(child: Pid, report: impl Report) {
     }
 }
 
+/// Something that Odoo serves in any state without a database, a session or a lock.
+const CHEAP: &str = "/web/static/img/favicon.ico";
+
+/// Calls `answered` after each answer, whatever it says, until that returns false. There is one request at a time, and a
+/// new one only once the last has been answered, refused or cut off: against an Odoo that hangs more of them would pile up.
+pub async fn answers(settings: Arc<Settings>, answered: impl Fn() -> bool + Send) {
+    let address = loopback(&settings.odoo.http_interface, settings.odoo.http_port);
+    loop {
+        let patience = settings.policy.hang_timeout;
+        let result = client::get(address, "localhost", CHEAP, patience).await;
+        if result.is_ok() && !answered() {
+            return;
+        }
+        tokio::time::sleep(if result.is_ok() { PERIOD.min(patience / 4) } else { RETRY }).await;
+    }
+}
+
+/// After a refusal, or a connection that was cut off.
+const RETRY: Duration = Duration::from_secs(1);
+
 /// Samples the first database by a connection that it keeps, until it is aborted.
 pub async fn database(settings: Arc<Settings>, report: impl Report) {
     let Some(name) = settings.databases.first() else { return };

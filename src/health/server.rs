@@ -4,7 +4,7 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -19,10 +19,11 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
+use super::page;
 use super::verdict::{Question, Snapshot, answer};
 use crate::error::Problem;
 use crate::exit::Exit;
-use crate::lifecycle::{Moment, Phase};
+use crate::lifecycle::Moment;
 
 /// More at once than any set of probes; the next one waits in the kernel's queue.
 const CONNECTIONS: usize = 512;
@@ -40,21 +41,20 @@ pub struct Board {
     snapshot: watch::Sender<Snapshot>,
     /// When the supervisor's loop last turned, in milliseconds.
     beat: AtomicU64,
+    /// Odoo's socket, while the page is served there.
+    door: page::Door,
+    page: AtomicBool,
 }
 
 impl Board {
     /// The board of a process that has just started.
     pub fn new() -> Arc<Self> {
-        let first = Snapshot {
-            phase: Phase::Preflight,
-            since: Moment::ZERO,
-            detail: String::new(),
-            checks: Vec::new(),
-        };
         Arc::new(Board {
             started: Instant::now(),
-            snapshot: watch::Sender::new(first),
+            snapshot: watch::Sender::new(Snapshot::default()),
             beat: AtomicU64::new(0),
+            door: page::Door::new(None),
+            page: AtomicBool::new(true),
         })
     }
 
@@ -73,6 +73,26 @@ impl Board {
         self.snapshot.send_modify(change);
     }
 
+    /// What the page makes of the last snapshot.
+    pub fn look<T>(&self, look: impl FnOnce(&Snapshot, Moment) -> T) -> T {
+        look(&self.snapshot.borrow(), self.now())
+    }
+
+    /// Opens, changes or closes the way to the starting page.
+    pub fn lead_to_page(&self, socket: Option<Arc<std::net::TcpListener>>) {
+        self.door.send_replace(socket);
+    }
+
+    /// Whether the page itself is wanted, or 503 alone.
+    pub fn want_page(&self, wanted: bool) {
+        self.page.store(wanted, Ordering::Relaxed);
+    }
+
+    /// See [`Board::want_page`].
+    pub fn wants_page(&self) -> bool {
+        self.page.load(Ordering::Relaxed)
+    }
+
     /// Answers one question.
     fn answer(&self, question: Question) -> super::verdict::Answer {
         let beat = Duration::from_millis(self.beat.load(Ordering::Relaxed));
@@ -88,15 +108,23 @@ pub fn start(address: SocketAddr, board: Arc<Board>) -> Result<(), (Exit, Proble
     let listener = listen(address).map_err(|error| {
         let hint = match error.kind() {
             io::ErrorKind::AddrInUse => "stop what listens there, or set ENTRYPOINT_LISTEN to another port",
+            _ if out_of_descriptors(&error) => DESCRIPTORS,
             _ => "set ENTRYPOINT_LISTEN to an address of this machine and a port above 1023",
         };
         let why = format!("ENTRYPOINT_LISTEN={address}: {error}");
         (Exit::Config, Problem::new("cannot listen for probes", why, hint))
     })?;
+    // Here and not in the thread, so that there is no container without its probes.
+    let (runtime, listener) = runtime(listener).map_err(|error| {
+        let problem = Problem::new("cannot start the probe server", error.to_string(), DESCRIPTORS);
+        (Exit::Internal, problem)
+    })?;
     let thread = std::thread::Builder::new().name("probes".to_owned()).stack_size(256 * 1024);
-    let spawned = thread.spawn(move || match runtime(listener) {
-        Ok((runtime, listener)) => runtime.block_on(serve(&listener, &board)),
-        Err(error) => tracing::error!("the probe server cannot run: {error}"),
+    let spawned = thread.spawn(move || {
+        runtime.block_on(async {
+            tokio::spawn(page::serve(board.clone(), board.door.subscribe()));
+            serve(&listener, &board).await;
+        });
     });
     spawned.map(|_| ()).map_err(|error| {
         let problem = Problem::new(
@@ -106,6 +134,13 @@ pub fn start(address: SocketAddr, board: Arc<Board>) -> Result<(), (Exit, Proble
         );
         (Exit::Internal, problem)
     })
+}
+
+const DESCRIPTORS: &str = "raise the limit of open files (ulimit -n)";
+
+fn out_of_descriptors(error: &io::Error) -> bool {
+    use nix::errno::Errno;
+    matches!(error.raw_os_error().map(Errno::from_raw), Some(Errno::EMFILE | Errno::ENFILE))
 }
 
 /// `[::]` means both families, whatever `net.ipv6.bindv6only` says, and IPv4 alone where the kernel has no IPv6.

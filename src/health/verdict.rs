@@ -69,7 +69,7 @@ impl Check {
 }
 
 /// What the supervisor last published.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Snapshot {
     /// The phase.
     pub phase: Phase,
@@ -77,6 +77,12 @@ pub struct Snapshot {
     pub since: Moment,
     /// Why it is in this phase for so long, in one line; empty when there is nothing to say. Never a secret.
     pub detail: String,
+    /// Module n of m of an init.
+    pub progress: Option<(u32, u32)>,
+    /// Why Odoo last died, in one line.
+    pub last_death: Option<String>,
+    /// Why a restart of the container is what is left to try.
+    pub stuck: Option<&'static str>,
     /// What is sampled in this phase.
     pub checks: Vec<Check>,
 }
@@ -119,7 +125,7 @@ pub fn answer(question: Question, snapshot: &Snapshot, beat: Moment, now: Moment
         (silent > LOOP_STUCK).then(|| format!("the supervisor's loop is stuck for {} s", silent.as_secs()));
     let mut lines = vec![("supervisor", true, stuck)];
     match question {
-        Question::Live => {}
+        Question::Live => lines.extend(snapshot.stuck.map(|why| ("odoo", true, Some(why.to_owned())))),
         Question::Started => {
             let preflight = snapshot.phase == Phase::Preflight;
             lines.push(("phase", true, preflight.then(|| phase_text(snapshot, now))));
@@ -179,7 +185,7 @@ mod tests {
     fn snapshot(phase: Phase) -> Snapshot {
         let mut check = Check::new("page", true);
         check.record(Ok(()), NOW);
-        Snapshot { phase, since: Duration::from_secs(90), detail: String::new(), checks: vec![check] }
+        Snapshot { phase, since: Duration::from_secs(90), checks: vec![check], ..Snapshot::default() }
     }
 
     fn ok(question: Question, phase: Phase) -> bool {
@@ -193,6 +199,14 @@ mod tests {
             assert_eq!(ok(Question::Ready, phase), phase == Phase::Serving, "{phase:?} is ready");
             assert_eq!(ok(Question::Started, phase), phase != Phase::Preflight, "{phase:?} is started");
         }
+    }
+
+    #[test]
+    fn a_hang_that_outlasts_its_restart_is_not_alive() {
+        let mut snapshot = snapshot(Phase::Boot);
+        snapshot.stuck = Some("it hangs");
+        assert!(!answer(Question::Live, &snapshot, NOW, NOW).ok);
+        assert!(answer(Question::Started, &snapshot, NOW, NOW).ok);
     }
 
     #[test]

@@ -2,23 +2,28 @@
 //! effects go out as [`Action`]s. [`step`](Lifecycle::step) is the only way from one state to another.
 //!
 //! ```text
-//!  preflight ──► waiting ──────────────► boot ──────► serving
-//!                 │  ▲ │ work to do        │  page      │
-//!                 │  │ ▼                   │  answers   │
-//!                 │  │ lock ──► init ──►   │            │
-//!                 │  │  ▲  next  │ verify  │            │
-//!                 │  │  └────────┘         │            │
-//!                 │  └── backoff ◄─ sweep ◄┴── crash ◄──┘
-//!                 │                  │ out of budget, permanent
-//!      any phase: TERM, INT          ▼
-//!        no child ────────────────► exit ◄── sweep ◄── stopping ◄── draining
+//!  preflight ──► waiting ───────────────────────► boot ────────────► serving
+//!                 │  ▲ │ work to do               ▲ │ page answers    │ │ │
+//!                 │  │ ▼                 pre-start │ │                 │ │ │ HUP, or Odoo by itself
+//!                 │  │ lock ──► pre-init ──► init ─┤ ◄── handlers ◄────┘ │ │
+//!                 │  │  ▲  next            │verify│   reloading         │ │
+//!                 │  │  └──────────────────┴──────┘                     │ │ no answer
+//!                 │  │                                                  │ ▼
+//!                 │  └── backoff ◄── sweep ◄─────── crash ◄─────────────┴ hung: QUIT, TERM, TERM, KILL
+//!                 │                    │ out of budget, permanent
+//!      any phase: TERM, INT            ▼
+//!        no child ──────────────────► exit ◄── sweep ◄── stopping ◄── draining
 //!        a child ──────────────────────────────────────► (TERM, TERM, KILL)
 //! ```
 //!
 //! * *waiting*: PostgreSQL is being logged into; its answer also says which modules have to be installed where.
 //! * *lock*: the advisory lock of one database is awaited; what is to do is read again under it.
 //! * *init*: Odoo runs once to install, and then the database is asked whether it did (*verify*).
+//! * *pre-init*, *pre-start*: the hooks before an init (under its lock) and before each start of the server.
 //! * *boot*: Odoo was started and its page does not answer yet; *serving*: it does.
+//! * *reloading*: Odoo was sent `HUP`, or decided by itself, and executes itself anew in the same process. A `TERM` before
+//!   its new handlers are there would count as its second one and cut off who is being served, so it waits for them.
+//! * *hung*: no answer for too long. The stacks are asked for, then Odoo is stopped as in a stop, then restarted.
 //! * A one-shot (`--stop-after-init`) ends where *boot* would begin.
 //! * *sweep*: the main process is gone, what it left behind is killed before anything else happens.
 
@@ -41,6 +46,8 @@ pub type Pid = i32;
 pub const FORCED_STOP: Duration = Duration::from_secs(2);
 /// After `KILL`: what the kernel gets to release every process of the tree.
 pub const KILL_WAIT: Duration = Duration::from_secs(2);
+/// What Odoo gets to write its stacks before a hang is answered with `TERM`.
+pub const DUMP_WAIT: Duration = Duration::from_secs(2);
 /// The pause before the first restart; it doubles up to [`BACKOFF_MAX`].
 pub const BACKOFF_MIN: Duration = Duration::from_secs(1);
 /// The longest pause before a restart.
@@ -74,8 +81,66 @@ pub struct Policy {
     pub restart_limit: u32,
     /// See [`Policy::restart_limit`].
     pub restart_window: Duration,
+    /// Without an answer for this long a serving Odoo hangs; zero is never.
+    pub hang_timeout: Duration,
     /// `--stop-after-init`: Odoo runs once for each database, and nothing is served.
     pub one_shot: bool,
+    /// What runs before Odoo does.
+    pub hooks: Hooks,
+}
+
+impl Policy {
+    /// What a stop may take at most: of a server with its drain, or of an init.
+    pub fn longest_stop(&self) -> Duration {
+        (self.drain_delay + self.stop_timeout).max(self.init_stop_timeout) + FORCED_STOP + KILL_WAIT
+    }
+}
+
+/// The executables of each hook folder by their names, in the order in which they run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hooks {
+    /// Before modules are installed, under the lock.
+    pub pre_init: Vec<String>,
+    /// Before modules are updated, under the lock.
+    pub pre_update: Vec<String>,
+    /// Before each start of the server.
+    pub pre_start: Vec<String>,
+}
+
+impl Hooks {
+    /// Those of one stage.
+    pub fn of(&self, stage: HookStage) -> &[String] {
+        match stage {
+            HookStage::PreInit => &self.pre_init,
+            HookStage::PreUpdate => &self.pre_update,
+            HookStage::PreStart => &self.pre_start,
+        }
+    }
+}
+
+/// When a hook runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HookStage {
+    /// Before modules are installed.
+    PreInit,
+    /// Before modules are updated.
+    PreUpdate,
+    /// Before the server starts.
+    PreStart,
+}
+
+impl HookStage {
+    /// Every stage.
+    pub const ALL: [HookStage; 3] = [HookStage::PreInit, HookStage::PreUpdate, HookStage::PreStart];
+
+    /// The name of its folder.
+    pub fn name(self) -> &'static str {
+        match self {
+            HookStage::PreInit => "pre-init",
+            HookStage::PreUpdate => "pre-update",
+            HookStage::PreStart => "pre-start",
+        }
+    }
 }
 
 /// A run of Odoo in one database, to install modules.
@@ -122,6 +187,15 @@ impl std::fmt::Display for Ending {
 /// What a child was started for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Role {
+    /// One of the hooks; what it runs before comes next.
+    Hook {
+        /// When.
+        stage: HookStage,
+        /// Its place in [`Hooks::of`], from 0.
+        number: usize,
+        /// What the hooks of this stage run before.
+        next: Box<Role>,
+    },
     /// Installs modules and ends.
     Init(Work),
     /// Serves.
@@ -172,6 +246,15 @@ pub enum Event {
     TreeGone,
     /// Odoo's page answers.
     Page,
+    /// Odoo has answered a cheap request: it does not hang.
+    Answer,
+    /// The process executes itself anew: it was sent `HUP`, or said so.
+    Reloading(Pid),
+    /// It has, and handles signals again.
+    Reloaded(Pid),
+    /// This process itself has stood still for so long (a frozen container, a suspended machine). Nobody could have
+    /// answered meanwhile.
+    StoodStill(Duration),
     /// [`Lifecycle::deadline`] may have passed.
     Tick,
 }
@@ -193,6 +276,19 @@ pub enum Action {
     Spawn(Role),
     /// Send `TERM` to a child.
     Terminate(Pid),
+    /// Have every process that can write its stacks into the log.
+    DumpStacks,
+    /// Say why Odoo died.
+    Explain {
+        /// Which process.
+        pid: Pid,
+        /// How it ended.
+        ending: Ending,
+        /// It hung, and was stopped for it.
+        hung: bool,
+    },
+    /// Name what the kernel does not release.
+    NameLeftovers,
     /// Pass a signal on, if the child catches it.
     Forward(Pid, Relayed),
     /// Kill everything below this process, and report [`Event::TreeGone`] once it is gone.
@@ -217,9 +313,10 @@ pub enum Severity {
 }
 
 /// The phases that people, probes and metrics know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
     /// Settings, files, ports.
+    #[default]
     Preflight,
     /// Waiting for PostgreSQL.
     Waiting,
@@ -231,6 +328,8 @@ pub enum Phase {
     Boot,
     /// Odoo answers.
     Serving,
+    /// Odoo does not answer, and is being stopped for it.
+    Hung,
     /// A pause before a restart.
     Backoff,
     /// Unready, still serving.
@@ -243,13 +342,14 @@ pub enum Phase {
 
 impl Phase {
     /// Every phase, in the order of a life.
-    pub const ALL: [Phase; 10] = [
+    pub const ALL: [Phase; 11] = [
         Phase::Preflight,
         Phase::Waiting,
         Phase::Lock,
         Phase::Init,
         Phase::Boot,
         Phase::Serving,
+        Phase::Hung,
         Phase::Backoff,
         Phase::Draining,
         Phase::Stopping,
@@ -265,6 +365,7 @@ impl Phase {
             Phase::Init => "init",
             Phase::Boot => "boot",
             Phase::Serving => "serving",
+            Phase::Hung => "hung",
             Phase::Backoff => "backoff",
             Phase::Draining => "draining",
             Phase::Stopping => "stopping",
@@ -276,10 +377,23 @@ impl Phase {
 /// The stages of a stop; each has a deadline after which the next one begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
+    /// It hangs, and gets a moment for its stacks.
+    Dumping,
+    /// It executes itself anew: `TERM` is sent once it handles signals again.
+    Reloading,
     /// The first `TERM` was sent.
     Asked,
     /// The second `TERM` was sent: Odoo ends by force.
     Forced,
+}
+
+/// Why Odoo is stopped, and so what follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Why {
+    /// A stop was asked for: the container ends.
+    Asked,
+    /// Odoo hangs: it is restarted.
+    Hang,
 }
 
 /// What a sweep is followed by.
@@ -289,7 +403,7 @@ enum After {
     Backoff { pause: Duration },
 }
 
-/// Where the machine stands; data sits in the variant that owns it.
+/// Where the machine stands; data sits in the variant that owns it. `late`: the deadline has passed once already.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum State {
     Preflight,
@@ -303,6 +417,13 @@ enum State {
         rest: Vec<Work>,
         stop: bool,
     },
+    Hook {
+        child: Pid,
+        stage: HookStage,
+        number: usize,
+        next: Role,
+        rest: Vec<Work>,
+    },
     Init {
         child: Pid,
         work: Work,
@@ -311,29 +432,42 @@ enum State {
     Verify {
         rest: Vec<Work>,
     },
+    /// `until`: only after a hang, which this restart has to have cured by then.
     Boot {
         child: Pid,
+        until: Option<Moment>,
+        late: bool,
     },
+    /// `until`: when it hangs, unless it answers before; none where hangs are not looked for.
     Serving {
+        child: Pid,
+        until: Option<Moment>,
+    },
+    Reloading {
         child: Pid,
     },
     Draining {
         child: Pid,
         until: Moment,
+        reloading: bool,
     },
     Stopping {
         child: Pid,
         stage: Stage,
         until: Moment,
+        why: Why,
     },
     /// The main process did not end by itself, and `KILL` is on its way.
     Killing {
         child: Pid,
         until: Moment,
+        why: Why,
+        late: bool,
     },
     Sweep {
         until: Moment,
         after: After,
+        late: bool,
     },
     Backoff {
         until: Moment,
@@ -347,13 +481,17 @@ pub struct Lifecycle {
     state: State,
     /// When Odoo crashed within the policy's window, oldest first.
     crashes: Vec<Moment>,
+    /// Whether the last crash was a hang, and no page has answered since.
+    hung: bool,
     /// The signal that asked for a stop; the first one counts.
     interrupted: Option<u8>,
+    /// How often a stop was asked for.
+    stops: u32,
 }
 
 impl Default for Lifecycle {
     fn default() -> Self {
-        Lifecycle { state: State::Preflight, crashes: Vec::new(), interrupted: None }
+        Lifecycle { state: State::Preflight, crashes: Vec::new(), hung: false, interrupted: None, stops: 0 }
     }
 }
 
@@ -364,12 +502,13 @@ impl Lifecycle {
             State::Preflight => Phase::Preflight,
             State::Waiting => Phase::Waiting,
             State::Lock { .. } => Phase::Lock,
-            State::Starting { role: Role::Init(_), .. } | State::Init { .. } | State::Verify { .. } => {
-                Phase::Init
-            }
-            State::Starting { role: Role::Server, .. } | State::Boot { .. } => Phase::Boot,
+            State::Starting { role, .. } => phase_of(role),
+            State::Hook { next, .. } => phase_of(next),
+            State::Init { .. } | State::Verify { .. } => Phase::Init,
+            State::Boot { .. } | State::Reloading { .. } => Phase::Boot,
             State::Serving { .. } => Phase::Serving,
             State::Draining { .. } => Phase::Draining,
+            State::Stopping { why: Why::Hang, .. } | State::Killing { why: Why::Hang, .. } => Phase::Hung,
             State::Stopping { .. } | State::Killing { .. } | State::Sweep { after: After::Exit(_), .. } => {
                 Phase::Stopping
             }
@@ -381,6 +520,7 @@ impl Lifecycle {
     /// When the next [`Event::Tick`] is due; `None` while only an event from outside can change anything.
     pub fn deadline(&self) -> Option<Moment> {
         match self.state {
+            State::Serving { until, .. } | State::Boot { until, late: false, .. } => until,
             State::Draining { until, .. }
             | State::Stopping { until, .. }
             | State::Killing { until, .. }
@@ -393,13 +533,34 @@ impl Lifecycle {
     /// The child whose end would change the state.
     pub fn child(&self) -> Option<Pid> {
         match self.state {
-            State::Init { child, .. }
-            | State::Boot { child }
-            | State::Serving { child }
+            State::Hook { child, .. }
+            | State::Init { child, .. }
+            | State::Boot { child, .. }
+            | State::Serving { child, .. }
+            | State::Reloading { child }
             | State::Draining { child, .. }
             | State::Stopping { child, .. }
             | State::Killing { child, .. } => Some(child),
             _ => None,
         }
+    }
+
+    /// Whether a hang has outlasted the restart that was to cure it, or the old processes cannot be got rid of: from
+    /// here a restart of the container is what is left to try.
+    pub fn stuck(&self) -> bool {
+        matches!(
+            self.state,
+            State::Boot { late: true, .. }
+                | State::Killing { late: true, .. }
+                | State::Sweep { late: true, .. }
+        )
+    }
+}
+
+fn phase_of(role: &Role) -> Phase {
+    match role {
+        Role::Hook { next, .. } => phase_of(next),
+        Role::Init(_) => Phase::Init,
+        Role::Server => Phase::Boot,
     }
 }

@@ -16,8 +16,15 @@ fn policy() -> Policy {
         restart: Restart::OnFailure,
         restart_limit: 2,
         restart_window: SECOND * 600,
+        hang_timeout: SECOND * 180,
         one_shot: false,
+        hooks: Hooks::default(),
     }
+}
+
+fn hooks() -> Hooks {
+    let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    Hooks { pre_init: names(&["10-backup"]), pre_update: Vec::new(), pre_start: names(&["10-a", "20-b"]) }
 }
 
 fn work(database: &str) -> Work {
@@ -47,7 +54,7 @@ impl Life {
         for event in events {
             asked.extend(self.machine.step(event, self.now, &self.policy));
         }
-        asked.retain(|action| !matches!(action, Action::Report(..)));
+        asked.retain(|action| !matches!(action, Action::Report(..) | Action::Explain { .. }));
         self.actions.extend(asked.clone());
         asked
     }
@@ -141,6 +148,127 @@ fn further_stops_skip_the_drain_and_then_force() {
     assert_eq!(life.take([Event::StopAsked(15)]), [Action::Terminate(7)]);
     assert_eq!(life.take([Event::StopAsked(15)]), [Action::Terminate(7)]);
     assert_eq!(life.take([Event::StopAsked(15)]), [], "there is nothing left to hasten");
+}
+
+#[test]
+fn duplicates_of_term_are_swallowed_and_a_third_forces() {
+    let mut life = Life::serving(Policy { drain_delay: Duration::ZERO, ..policy() });
+    assert_eq!(life.take([Event::StopAsked(15)]), [Action::Terminate(7)]);
+    let until = life.machine.deadline();
+    assert_eq!(life.take([Event::StopAsked(15)]), [], "one to the process, one to its group");
+    assert_eq!(life.machine.deadline(), until);
+    assert_eq!(life.take([Event::StopAsked(2)]), [Action::Terminate(7)]);
+}
+
+#[test]
+fn hooks_run_in_order_and_a_failure_stops_the_start() {
+    let hook = |stage, number, next| Action::Spawn(Role::Hook { stage, number, next: Box::new(next) });
+    let with_hooks = || Life::new(Policy { hooks: hooks(), ..policy() });
+    let mut life = with_hooks();
+    life.take([Event::Started, Event::DatabaseReady(vec![work("a")])]);
+    let init = Role::Init(work("a"));
+    assert_eq!(life.take([Event::Locked(Some(work("a")))]), [hook(HookStage::PreInit, 0, init.clone())]);
+    life.take([Event::Spawned(7)]);
+    assert_eq!(life.machine.phase(), Phase::Init);
+    assert_eq!(life.take([Event::ChildEnded(7, Ending::Code(0))]), [Action::Spawn(init)]);
+    life.take([Event::Spawned(8), Event::ChildEnded(8, Ending::Code(0))]);
+    let started = life.take([Event::Verified(Ok(()))]);
+    assert_eq!(started, [Action::ReleaseLock, hook(HookStage::PreStart, 0, Role::Server)]);
+    life.take([Event::Spawned(9)]);
+    let second = life.take([Event::ChildEnded(9, Ending::Code(0))]);
+    assert_eq!(second, [hook(HookStage::PreStart, 1, Role::Server)]);
+    life.take([Event::Spawned(10)]);
+    assert_eq!(life.take([Event::ChildEnded(10, Ending::Code(0))]), [Action::Spawn(Role::Server)]);
+
+    let mut life = with_hooks();
+    life.take([Event::Started, Event::DatabaseReady(vec![]), Event::Spawned(7)]);
+    life.take([Event::ChildEnded(7, Ending::Code(3)), Event::TreeGone]);
+    assert_eq!(life.actions.last(), Some(&Action::Exit(Exit::Child(3))));
+    assert!(!life.actions.contains(&Action::Spawn(Role::Server)));
+
+    let mut life = with_hooks();
+    life.take([Event::Started, Event::DatabaseReady(vec![]), Event::Spawned(7)]);
+    assert_eq!(life.take([Event::StopAsked(15)]), [Action::Terminate(7)]);
+    life.take([Event::ChildEnded(7, Ending::Signal(15)), Event::TreeGone]);
+    assert_eq!(life.actions.last(), Some(&Action::Exit(Exit::Success)));
+}
+
+#[test]
+fn a_hang_is_dumped_stopped_and_restarted() {
+    let mut life = Life::serving(policy());
+    life.now += SECOND * 100;
+    life.take([Event::Answer]);
+    assert_eq!(life.machine.deadline(), Some(life.now + life.policy.hang_timeout), "it answers");
+    assert_eq!(life.tick(), [Action::DumpStacks]);
+    assert_eq!(life.machine.phase(), Phase::Hung);
+    assert_eq!(life.tick(), [Action::Terminate(7)]);
+    assert_eq!(life.tick(), [Action::Terminate(7)]);
+    assert_eq!(life.tick(), [Action::KillTree]);
+    // The kernel does not let go of it: a second one would meet its ports.
+    assert_eq!(life.tick(), [Action::NameLeftovers, Action::KillTree]);
+    assert!(life.machine.stuck());
+    assert_eq!(life.tick(), [Action::KillTree]);
+    assert_eq!(life.take([Event::ChildEnded(7, Ending::Signal(9))]), [Action::KillTree]);
+    life.take([Event::TreeGone]);
+    assert_eq!((life.machine.phase(), life.machine.stuck()), (Phase::Backoff, false));
+    life.tick();
+    life.take([Event::DatabaseReady(vec![]), Event::Spawned(8)]);
+    // It does not come up again: that is for the orchestrator.
+    assert_eq!((life.machine.phase(), life.machine.stuck()), (Phase::Boot, false));
+    life.tick();
+    assert!(life.machine.stuck());
+    life.take([Event::Page]);
+    assert!(!life.machine.stuck());
+}
+
+#[test]
+fn a_stop_in_a_hang_ends_the_container() {
+    for ticks in 1..4 {
+        let mut life = Life::serving(policy());
+        for _ in 0..ticks {
+            life.tick();
+        }
+        assert_eq!(life.machine.phase(), Phase::Hung);
+        life.take([Event::StopAsked(15)]);
+        assert_eq!(life.machine.phase(), Phase::Stopping);
+        life.take([Event::ChildEnded(7, Ending::Signal(9)), Event::TreeGone]);
+        assert_eq!(life.actions.last(), Some(&Action::Exit(Exit::Success)));
+    }
+}
+
+#[test]
+fn standing_still_is_no_hang_of_odoo() {
+    let mut life = Life::serving(policy());
+    life.now += SECOND * 3600;
+    assert_eq!(life.take([Event::StoodStill(SECOND * 3600), Event::Tick]), []);
+    assert_eq!(life.machine.phase(), Phase::Serving);
+}
+
+#[test]
+fn a_term_after_hup_waits_for_the_new_handlers() {
+    let mut life = Life::serving(Policy { drain_delay: Duration::ZERO, ..policy() });
+    life.take([Event::Reloading(7), Event::Page]);
+    assert_eq!(life.machine.phase(), Phase::Boot, "the old image's page is no page");
+    assert_eq!(life.take([Event::StopAsked(15)]), []);
+    assert_eq!(life.machine.phase(), Phase::Stopping);
+    assert_eq!(life.take([Event::Reloaded(7)]), [Action::Terminate(7)]);
+
+    // It never comes back: the grace is the same one.
+    let mut life = Life::serving(Policy { drain_delay: Duration::ZERO, ..policy() });
+    let asked = life.now;
+    life.take([Event::Reloading(7), Event::StopAsked(15)]);
+    assert_eq!(life.tick(), [Action::Terminate(7)]);
+    assert_eq!(life.now - asked, life.policy.stop_timeout);
+
+    // It comes back within a drain.
+    let mut life = Life::serving(policy());
+    life.take([Event::Reloading(7), Event::StopAsked(15), Event::Reloaded(7)]);
+    assert_eq!(life.tick(), [Action::Terminate(7)]);
+
+    // Nobody stops it.
+    let mut life = Life::serving(policy());
+    life.take([Event::Reloading(7), Event::Reloaded(7), Event::Page]);
+    assert_eq!(life.machine.phase(), Phase::Serving);
 }
 
 #[test]
@@ -260,6 +388,11 @@ fn events() -> Vec<Event> {
         Event::Verified(Err(problem())),
         Event::TreeGone,
         Event::Page,
+        Event::Answer,
+        Event::Reloading(7),
+        Event::Reloaded(7),
+        Event::Reloading(99),
+        Event::StoodStill(SECOND * 20),
         Event::Tick,
     ]
 }
@@ -284,7 +417,10 @@ fn check(before: &Lifecycle, event: &Event, after: &Lifecycle, actions: &[Action
     if matches!(before.phase(), Phase::Stopping | Phase::Draining) {
         assert!(!spawns, "a stop leads to no start: {}", context());
     }
-    if matches!(after.phase(), Phase::Stopping | Phase::Draining | Phase::Backoff) {
+    if matches!(
+        after.phase(),
+        Phase::Stopping | Phase::Draining | Phase::Hung | Phase::Backoff | Phase::Serving
+    ) {
         assert!(after.deadline().is_some(), "no stop without a timer: {}", context());
     }
     if after.phase() == Phase::Exited {
@@ -305,7 +441,11 @@ fn every_reachable_state_answers_every_event() {
     while let Some(machine) = seen.get(next).cloned() {
         next += 1;
         for event in events() {
-            for policy in [policy(), Policy { drain_delay: Duration::ZERO, ..policy() }] {
+            for policy in [
+                Policy { hooks: hooks(), ..policy() },
+                Policy { drain_delay: Duration::ZERO, ..policy() },
+                Policy { restart: Restart::Never, one_shot: true, ..policy() },
+            ] {
                 let now = match event {
                     Event::Tick => machine.deadline().unwrap_or(SECOND),
                     _ => SECOND,
@@ -328,6 +468,151 @@ fn every_reachable_state_answers_every_event() {
     assert_eq!(phases, Phase::ALL, "every phase is reachable");
 }
 
+/// What the kernel, Odoo and the database would do, as random as they are.
+#[derive(Default)]
+struct Surroundings {
+    alive: Option<Pid>,
+    next_pid: Pid,
+    starting: bool,
+    sweeping: bool,
+    /// `TERM` or `KILL` is on its way to the child.
+    told: bool,
+}
+
+impl Surroundings {
+    /// Performs actions as the shell does; returns what it answers at once.
+    fn perform(&mut self, actions: &[Action]) -> Vec<Event> {
+        let mut answers = Vec::new();
+        for action in actions {
+            match action {
+                Action::Spawn(_) => {
+                    assert!(self.alive.is_none(), "a second Odoo beside the first one");
+                    self.next_pid += 1;
+                    self.starting = true;
+                }
+                Action::Terminate(pid) => {
+                    assert_eq!(self.alive, Some(*pid), "a signal to somebody else");
+                    self.told = true;
+                }
+                Action::KillTree => (self.told, self.sweeping) = (true, true),
+                _ => {}
+            }
+        }
+        if std::mem::take(&mut self.starting) {
+            self.alive = Some(self.next_pid);
+            answers.push(Event::Spawned(self.next_pid));
+        }
+        answers
+    }
+
+    /// Something that can happen now, by a random number.
+    fn event(&mut self, dice: u32) -> Event {
+        let pid = self.alive.unwrap_or(1);
+        match dice % 24 {
+            0 => Event::StopAsked(if dice.is_multiple_of(2) { 15 } else { 2 }),
+            1 | 2 if self.alive.is_some() => {
+                (self.alive, self.told) = (None, false);
+                let endings = [
+                    Ending::Code(0),
+                    Ending::Code(1),
+                    Ending::Code(2),
+                    Ending::Signal(9),
+                    Ending::Signal(15),
+                ];
+                Event::ChildEnded(pid, endings[dice as usize / 24 % endings.len()])
+            }
+            3..=6 if self.told && self.alive.is_some() => {
+                (self.alive, self.told) = (None, false);
+                Event::ChildEnded(pid, Ending::Code(0))
+            }
+            3..=6 if self.sweeping && self.alive.is_none() => {
+                self.sweeping = false;
+                Event::TreeGone
+            }
+            7 => Event::ChildEnded(1_000_000, Ending::Signal(11)),
+            8 => Event::Relay(Relayed::Reload),
+            9 => Event::Relay(Relayed::DumpStacks),
+            10 => Event::Reloading(pid),
+            11 => Event::Reloaded(pid),
+            12 => Event::DatabaseReady(vec![work("a")]),
+            13 => Event::DatabaseGone("reset".to_owned()),
+            14 => Event::DatabaseReady(Vec::new()),
+            15 => Event::Locked(Some(work("a"))),
+            16 => Event::Locked(None),
+            17 => Event::Verified(Ok(())),
+            18 | 19 => Event::Page,
+            20 => Event::StoodStill(SECOND * 15),
+            _ => Event::Answer,
+        }
+    }
+}
+
+/// A container's life over this many simulated seconds: time passes, deadlines are ticked, things happen.
+fn live(policy: &Policy, seconds: u64, dice: &mut impl Iterator<Item = u32>) {
+    let (mut machine, mut around, mut now) = (Lifecycle::default(), Surroundings::default(), SECOND);
+    let end = now + SECOND * u32::try_from(seconds).unwrap();
+    let mut stop_by: Option<Moment> = None;
+    let mut queue = std::collections::VecDeque::from([Event::Started]);
+    while now < end {
+        let event = queue.pop_front().unwrap_or_else(|| {
+            let roll = dice.next().unwrap();
+            let later = now + Duration::from_millis(u64::from(roll >> 8) % 20_000);
+            match machine.deadline() {
+                Some(deadline) if deadline <= later => {
+                    now = now.max(deadline);
+                    Event::Tick
+                }
+                _ => {
+                    now = later;
+                    around.event(roll % 256)
+                }
+            }
+        });
+        let before = machine.clone();
+        let actions = machine.step(event.clone(), now, policy);
+        check(&before, &event, &machine, &actions);
+        if let (Event::StopAsked(_), None) = (&event, stop_by) {
+            // A crash that is being swept meanwhile adds its own wait.
+            stop_by = Some(now + policy.longest_stop() + KILL_WAIT);
+        }
+        queue.extend(around.perform(&actions));
+        if machine.phase() == Phase::Exited {
+            let given_up = actions.contains(&Action::NameLeftovers);
+            assert!(around.alive.is_none() || given_up, "left behind after {event:?} in {before:?}");
+            assert!(stop_by.is_none_or(|by| now <= by), "the stop took too long: {before:?}");
+            (machine, around, stop_by) = (Lifecycle::default(), Surroundings::default(), None);
+            queue = std::collections::VecDeque::from([Event::Started]);
+        } else if around.alive.is_some() && machine.child().is_none() {
+            let on_its_way = matches!(machine.state, State::Starting { .. });
+            assert!(on_its_way || machine.deadline().is_some(), "a child that nobody minds: {machine:?}");
+        }
+        assert!(stop_by.is_none_or(|by| now <= by), "a stop without an end: {machine:?}");
+    }
+}
+
+/// Every kind of policy for a day each, from fixed seeds.
+#[test]
+fn a_day_of_events_breaks_no_rule() {
+    for seed in 1_usize..=40 {
+        let mut state = seed as u64;
+        // Numerical Recipes' generator: good enough to vary, and the same everywhere.
+        let mut dice = std::iter::from_fn(|| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            u32::try_from(state >> 32).ok()
+        });
+        let policy = Policy {
+            drain_delay: if seed.is_multiple_of(2) { Duration::ZERO } else { SECOND * 3 },
+            restart: [Restart::OnFailure, Restart::Always, Restart::Never][seed % 3],
+            restart_limit: 5,
+            hang_timeout: SECOND * 30,
+            one_shot: seed.is_multiple_of(7),
+            hooks: if seed.is_multiple_of(5) { hooks() } else { Hooks::default() },
+            ..policy()
+        };
+        live(&policy, 24 * 3600, &mut dice);
+    }
+}
+
 proptest! {
     #[test]
     fn no_sequence_of_events_breaks_a_rule(choices in proptest::collection::vec((0..events().len(), 0..40_u64), 1..200)) {
@@ -340,6 +625,11 @@ proptest! {
             let actions = machine.step(all[choice].clone(), now, &policy());
             check(&before, &all[choice], &machine, &actions);
         }
+    }
+
+    #[test]
+    fn no_life_breaks_a_rule(rolls in proptest::collection::vec(0..u32::MAX, 64)) {
+        live(&policy(), 4 * 3600, &mut rolls.into_iter().cycle());
     }
 
     #[test]

@@ -107,7 +107,8 @@ const ONE_SHOT: [&str; 5] = [
 /// Odoo's arguments for a role. The rendered file has all the rest.
 pub fn arguments(role: &Role, extra: &[String]) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = match role {
-        Role::Server => Vec::new(),
+        // A hook is no Odoo and has none of this.
+        Role::Server | Role::Hook { .. } => Vec::new(),
         Role::Init(Work { database, modules }) => {
             let mut arguments = vec![OsString::from(format!("--database={database}"))];
             if !modules.is_empty() {

@@ -3,13 +3,18 @@
 
 use std::ffi::OsString;
 use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Stdio};
 
 use nix::errno::Errno;
 use nix::libc;
+use nix::sys::signal::{SigSet, SigmaskHow};
 
+use super::image::Image;
+use super::inherited;
+use super::terminal::Terminal;
 use crate::error::Problem;
 use crate::exit::Exit;
 use crate::lifecycle::{Ending, Pid};
@@ -23,33 +28,100 @@ pub struct Program {
     pub arguments: Vec<OsString>,
     /// Its whole environment; `None` hands on ours.
     pub environment: Option<Vec<(OsString, OsString)>>,
-    /// Whether it gets our terminal and process group (`exec`-like), or none and its own (a server).
-    pub foreground: bool,
 }
 
+/// What a child is given beside its program. Each gets a process group of its own, the caller's signal mask and the
+/// caller's ignored signals.
+pub enum Attached<'a> {
+    /// Our standard streams, and the terminal where there is one.
+    Foreground(Option<&'a Terminal>),
+    /// No stdin, which Odoo never reads.
+    Server {
+        /// The pipe for its stderr; ours where there is none.
+        stderr: Option<OwnedFd>,
+        /// Its listening socket, as descriptor 3 with `LISTEN_FDS` and `LISTEN_PID` (`sd_listen_fds(3)`).
+        listener: Option<BorrowedFd<'a>>,
+    },
+}
+
+/// The first descriptor that `sd_listen_fds(3)` knows.
+const LISTEN_FDS_START: RawFd = 3;
+
 /// Starts a program.
-///
-/// A server gets a process group of its own, so that a Ctrl-C at our terminal reaches us alone and Odoo is told once;
-/// and no stdin, which Odoo never reads.
 ///
 /// # Errors
 /// The program is missing (127) or cannot be executed (126).
 // std's `spawn` only forks and executes; it waits for the child itself only when the `execve` failed, and then it
 // returns that error, so that no status of a running child can be lost to it.
 #[allow(clippy::disallowed_methods, reason = "the one owner of starting processes")]
-pub fn spawn(program: &Program) -> Result<Pid, (Exit, Problem)> {
+pub fn spawn(program: &Program, attached: Attached<'_>) -> Result<Pid, (Exit, Problem)> {
     let mut command = Command::new(&program.path);
-    command.args(&program.arguments);
+    command.args(&program.arguments).process_group(0);
     if let Some(environment) = &program.environment {
         command.env_clear().envs(environment.iter().map(|(name, value)| (name, value)));
     }
-    if !program.foreground {
-        command.stdin(Stdio::null()).process_group(0);
+    let mut terminal = None;
+    let mut handover = None;
+    match attached {
+        Attached::Foreground(ours) => terminal = ours.map(Terminal::descriptor),
+        Attached::Server { stderr, listener } => {
+            command.stdin(Stdio::null());
+            if let Some(stderr) = stderr {
+                command.stderr(stderr);
+            }
+            if let Some(listener) = listener {
+                let image = Image::new(program).map_err(|error| not_started(program, &error))?;
+                handover = Some((listener.as_raw_fd(), image));
+            }
+        }
     }
-    match command.spawn() {
+    let prepare = move || {
+        if let Some(terminal) = terminal {
+            // SAFETY: a system call on a descriptor that the parent keeps open; every signal is blocked, so that
+            // SIGTTOU cannot stop us here. That it fails leaves the program in the background, as it would be without.
+            #[allow(unsafe_code, reason = "between fork and exec")]
+            unsafe {
+                libc::tcsetpgrp(terminal, libc::getpid());
+            }
+        }
+        inherited::restore();
+        let Some((listener, image)) = &mut handover else { return Ok(()) };
+        // The number is taken in the parent since the event loop was made, so none of std's own can be there.
+        hand_over(*listener)?;
+        Err(image.execute())
+    };
+    // SAFETY: between fork and exec; only system calls on what was prepared before.
+    #[allow(
+        unsafe_code,
+        reason = "std has no safe way to set masks, a terminal's foreground, or descriptor 3"
+    )]
+    unsafe {
+        command.pre_exec(prepare);
+    }
+    // Until the child has its own dispositions a signal to it would run our handlers and be lost.
+    let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK);
+    let spawned = command.spawn();
+    if let Ok(before) = before {
+        let _ = before.thread_set_mask();
+    }
+    match spawned {
         Ok(child) => Ok(Pid::try_from(child.id()).unwrap_or(Pid::MAX)),
         Err(error) => Err(not_started(program, &error)),
     }
+}
+
+fn hand_over(listener: RawFd) -> io::Result<()> {
+    // SAFETY: system calls on numbers; between fork and exec nobody else uses descriptor 3 any more.
+    #[allow(unsafe_code, reason = "between fork and exec")]
+    let result = unsafe {
+        if listener == LISTEN_FDS_START {
+            // dup2 onto itself would leave it to be closed at the exec.
+            libc::fcntl(listener, libc::F_SETFD, 0)
+        } else {
+            libc::dup2(listener, LISTEN_FDS_START)
+        }
+    };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
 fn not_started(program: &Program, error: &io::Error) -> (Exit, Problem) {
@@ -72,32 +144,55 @@ fn not_started(program: &Program, error: &io::Error) -> (Exit, Problem) {
     (exit, Problem::new(format!("cannot start {path}"), format!("{path}: {error}"), hint))
 }
 
+/// What happened to a child.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// It ended.
+    Ended(Ending),
+    /// It was stopped by this signal, and may be continued.
+    Stopped(i32),
+}
+
 /// Collects every child that has ended, ours and the orphans that the kernel handed to us, without blocking.
 pub fn reap() -> Vec<(Pid, Ending)> {
-    let mut ended = Vec::new();
+    let ended = |(pid, change)| match change {
+        Change::Ended(ending) => Some((pid, ending)),
+        Change::Stopped(_) => None,
+    };
+    changes(0).into_iter().filter_map(ended).collect()
+}
+
+/// [`reap`], and which children were stopped.
+pub fn reap_and_watch() -> Vec<(Pid, Change)> {
+    changes(libc::WUNTRACED)
+}
+
+fn changes(flags: libc::c_int) -> Vec<(Pid, Change)> {
+    let mut changed = Vec::new();
     loop {
         let mut status: libc::c_int = 0;
         // nix's and std's wrappers cannot carry a death by a real-time signal, or wait for a child std has not started.
         // SAFETY: `status` is a valid place for an int, and waitpid touches nothing else of ours.
         #[allow(unsafe_code, clippy::disallowed_methods, reason = "the one owner of waiting")]
-        let pid = unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG) };
+        let pid = unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG | flags) };
         if pid < 0 && Errno::last() == Errno::EINTR {
             continue;
         }
         // 0: children, and none has ended. Negative: no children.
         if pid <= 0 {
-            return ended;
+            return changed;
         }
-        ended.push((pid, ending(ExitStatus::from_raw(status))));
+        changed.push((pid, change(ExitStatus::from_raw(status))));
     }
 }
 
-fn ending(status: ExitStatus) -> Ending {
+fn change(status: ExitStatus) -> Change {
     let byte = |number: i32| u8::try_from(number & 0xff).unwrap_or(u8::MAX);
-    match (status.code(), status.signal()) {
-        (Some(code), _) => Ending::Code(byte(code)),
-        (None, Some(signal)) => Ending::Signal(byte(signal)),
-        // Neither: stopped or continued, which waitpid without WUNTRACED and WCONTINUED never reports.
-        (None, None) => Ending::Code(byte(status.into_raw())),
+    match (status.code(), status.signal(), status.stopped_signal()) {
+        (Some(code), ..) => Change::Ended(Ending::Code(byte(code))),
+        (None, Some(signal), _) => Change::Ended(Ending::Signal(byte(signal))),
+        (None, None, Some(signal)) => Change::Stopped(signal),
+        // Continued, which waitpid without WCONTINUED never reports.
+        (None, None, None) => Change::Ended(Ending::Code(byte(status.into_raw()))),
     }
 }

@@ -1,12 +1,16 @@
 //! What runs below this process, by `/proc`, and the signals that go there.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 
 use nix::errno::Errno;
+use nix::libc;
 use nix::sys::signal::{Signal, kill};
 
 use crate::lifecycle::{Pid, Relayed};
+
+/// Looks at the tree at most so often before what is there is killed; the caller comes back.
+const FREEZE_ROUNDS: u32 = 16;
 
 /// Every process below this one, parents before their children. A zombie is not counted: it runs no more, and holds
 /// nothing.
@@ -44,13 +48,57 @@ fn parse_stat(bytes: &[u8]) -> Option<(Pid, char)> {
     Some((fields.next()?.parse().ok()?, state))
 }
 
-/// Sends `KILL` to everything below us. Returns whether there was anything.
-pub fn kill_all() -> bool {
-    let pids = descendants();
+/// Ends everything below us. Returns whether there was anything. `rounds` is how often this was tried before: what is
+/// there once is killed, what is still there after that forks faster than it is killed, so it is stopped first. A
+/// stopped process forks no more, and unlike a dead one it frees no place for the others.
+pub fn kill_all(rounds: u32) -> bool {
+    let mut pids = descendants();
+    if pids.is_empty() {
+        return false;
+    }
+    if rounds > 0 {
+        let mut stopped = HashSet::new();
+        // New ones in a round come from those not yet stopped, so each round has fewer.
+        for _ in 0..FREEZE_ROUNDS {
+            let new: Vec<Pid> = pids.iter().copied().filter(|pid| stopped.insert(*pid)).collect();
+            if new.is_empty() {
+                break;
+            }
+            for pid in new {
+                send(pid, Signal::SIGSTOP);
+            }
+            pids = descendants();
+        }
+    }
     for pid in &pids {
         send(*pid, Signal::SIGKILL);
     }
-    !pids.is_empty()
+    true
+}
+
+/// What is left below us, for people: process id, name, and state as in proc(5).
+pub fn describe() -> Vec<String> {
+    let describe = |pid: &Pid| {
+        let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+        let (_, state) = fs::read(format!("/proc/{pid}/stat")).ok().as_deref().and_then(parse_stat)?;
+        Some(format!("{pid} ({}, state {state})", name.trim_end()))
+    };
+    descendants().iter().filter_map(describe).collect()
+}
+
+/// Every process of ours that catches a signal, the parents first.
+pub fn catching(signal: Signal) -> Vec<Pid> {
+    descendants().into_iter().filter(|pid| catches(*pid, signal)).collect()
+}
+
+/// Sends a signal by its number, which may be a real-time one. That the process is gone already is no error.
+pub fn send_number(pid: Pid, number: i32) {
+    // SAFETY: a system call with two numbers.
+    #[allow(unsafe_code, reason = "nix cannot represent real-time signals")]
+    let result = unsafe { libc::kill(pid, number) };
+    if result < 0 && Errno::last() != Errno::ESRCH {
+        tracing::error!("cannot send signal {number} to process {pid}: {}", Errno::last());
+    }
 }
 
 /// Sends a signal to one process of ours. That it is gone already is no error: its end is on its way to us.
@@ -70,6 +118,12 @@ pub fn signal_of(relayed: Relayed) -> Signal {
         Relayed::MoreWorkers => Signal::SIGTTIN,
         Relayed::FewerWorkers => Signal::SIGTTOU,
     }
+}
+
+/// Whether a process is there and not just waiting to be reaped.
+pub fn exists(pid: Pid) -> bool {
+    let stat = fs::read(format!("/proc/{pid}/stat")).ok();
+    stat.as_deref().and_then(parse_stat).is_some_and(|(_, state)| !matches!(state, 'Z' | 'X'))
 }
 
 /// Whether a process catches a signal (`SigCgt` in `/proc/PID/status`). Until Odoo has installed its handlers, `HUP`

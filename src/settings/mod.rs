@@ -168,6 +168,12 @@ pub struct Settings {
     pub init: Vec<String>,
     /// The lifecycle's numbers.
     pub policy: Policy,
+    /// Whether a browser finds a page until Odoo is started.
+    pub starting_page: bool,
+    /// The folder of the hook folders.
+    pub hooks_dir: PathBuf,
+    /// Where the reason of an end is left, if that file exists.
+    pub termination_log: PathBuf,
     /// Odoo's own settings.
     pub odoo: Odoo,
     /// The supervisor's own variables, in the order of the documentation.

@@ -1,5 +1,6 @@
 //! Texts to types, with the accepted form in each refusal.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Reads `500ms`, `30s`, `5m`, `2h` or a bare `0`; the accepted form otherwise.
@@ -43,8 +44,8 @@ pub fn integer(text: &str) -> Result<i64, &'static str> {
 }
 
 /// Reads the path of a file or folder that has to be absolute: what it is relative to is nobody's choice in a container.
-pub fn folder(text: &str) -> Result<(), &'static str> {
-    if text.starts_with('/') { Ok(()) } else { Err("not an absolute path (write /the/whole/path)") }
+pub fn path(text: &str) -> Result<PathBuf, &'static str> {
+    if text.starts_with('/') { Ok(text.into()) } else { Err("not an absolute path (write /the/whole/path)") }
 }
 
 /// Splits a comma list, without blanks and empty elements.

@@ -28,6 +28,12 @@ pub struct RawSettings {
     pub restart: Option<String>,
     pub restart_limit: Option<String>,
     pub log_level: Option<String>,
+    pub log_format: Option<String>,
+    pub orchestrator_grace: Option<String>,
+    pub hang_timeout: Option<String>,
+    pub starting_page: Option<String>,
+    pub hooks_dir: Option<String>,
+    pub termination_log: Option<String>,
 }
 
 /// What this process was given, taken once by [`super::source`].

@@ -187,6 +187,41 @@ pub const VARIABLES: &[Variable] = &[
         example: "60s",
     },
     Variable {
+        name: "ENTRYPOINT_ORCHESTRATOR_GRACE",
+        default: "",
+        doc: "what the orchestrator gives a stop before it kills; shorter than ours is a warning",
+        why: "only the manifests know it",
+        example: "120s",
+    },
+    Variable {
+        name: "ENTRYPOINT_HANG_TIMEOUT",
+        default: "",
+        doc: "no answer for this long is a hang: stacks, then a restart; unset: limit_time_real + 60s; 0 = never",
+        why: "Odoo ends what takes longer itself, where it can",
+        example: "5m",
+    },
+    Variable {
+        name: "ENTRYPOINT_STARTING_PAGE",
+        default: "on",
+        doc: "a page on Odoo's port until Odoo is started: on or off",
+        why: "who opens the site in an update sees why it is not there",
+        example: "off",
+    },
+    Variable {
+        name: "ENTRYPOINT_HOOKS_DIR",
+        default: "/etc/odoo/entrypoint.d",
+        doc: "folder of pre-init/, pre-update/ and pre-start/, whose executables run then",
+        why: "beside Odoo's own configuration",
+        example: "/opt/hooks",
+    },
+    Variable {
+        name: "ENTRYPOINT_TERMINATION_LOG",
+        default: "/dev/termination-log",
+        doc: "file for the reason of an end, if it exists (terminationMessagePath)",
+        why: "Kubernetes' default",
+        example: "/tmp/why",
+    },
+    Variable {
         name: "ENTRYPOINT_RESTART",
         default: "on-failure",
         doc: "restart a crashed Odoo: on-failure, never or always",
@@ -206,6 +241,13 @@ pub const VARIABLES: &[Variable] = &[
         doc: "the supervisor's own log: error, warn, info or debug",
         why: "one line a phase",
         example: "debug",
+    },
+    Variable {
+        name: "ENTRYPOINT_LOG_FORMAT",
+        default: "text",
+        doc: "text, as Odoo writes it, or json, one object a record",
+        why: "what people and existing tools read",
+        example: "json",
     },
 ];
 

@@ -1,124 +1,85 @@
 //! From the options, as Odoo will read them, to what the supervisor has to know about them.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Resolver, listen, problem};
+use super::Resolver;
+use super::own::Own;
 use crate::error::Problem;
-use crate::lifecycle::{Policy, Restart};
+use crate::lifecycle::{Hooks, Policy};
 use crate::odoo::options::{self, Kind, OPTIONS, OptionSpec, Place};
 use crate::settings::raw::RawSettings;
-use crate::settings::reference::{self, VARIABLES, default_of};
-use crate::settings::{Limit, Odoo, OwnSetting, Setting, Settings, parse};
-
-const DEFAULT_RUNTIME_DIRS: &[&str] = &["/run/odoo", "/tmp"];
+use crate::settings::{Odoo, Setting, Settings, parse};
 
 /// Lists that Odoo splits without asking whether they are there (`config.py`, `_parse_config`).
 const NEVER_FALSE: &[&str] = &["log_handler", "server_wide_modules"];
 
 impl Resolver<'_> {
     pub(super) fn finish(&mut self, raw: &RawSettings) -> Settings {
-        let own = |name| format!("{}{name}", reference::PREFIX);
-        let listen = match listen(self.inputs.environment) {
-            Ok(address) => address,
-            Err(problem) => {
-                self.problems.push(problem);
-                SocketAddr::from(([0, 0, 0, 0], 0))
-            }
-        };
-        let strict = self.own(&own("STRICT"), raw.strict.as_ref(), parse::boolean).unwrap_or(false);
-        let ce_only = self.own(&own("CE_ONLY"), raw.ce_only.as_ref(), parse::boolean);
-        let wait = self.own(&own("WAIT_TIMEOUT"), raw.wait_timeout.as_ref(), |text| match text {
-            "forever" => Ok(Limit::Forever),
-            text => parse::duration(text)
-                .map(|time| if time.is_zero() { Limit::Once } else { Limit::For(time) })
-                .map_err(|_| "not a duration (write 30s, 5m, 0 for one attempt, or forever)"),
-        });
-        let auth_grace = self.own(&own("AUTH_GRACE"), raw.auth_grace.as_ref(), parse::duration);
-        let create_database = self.own(&own("CREATE_DB"), raw.create_db.as_ref(), parse::boolean);
-        let drain_delay = self.own(&own("DRAIN_DELAY"), raw.drain_delay.as_ref(), parse::duration);
-        let stop_timeout = self.own(&own("STOP_TIMEOUT"), raw.stop_timeout.as_ref(), parse::duration);
-        let restart = self.own(&own("RESTART"), raw.restart.as_ref(), |text| match text {
-            "on-failure" => Ok(Restart::OnFailure),
-            "never" => Ok(Restart::Never),
-            "always" => Ok(Restart::Always),
-            _ => Err("not a restart policy (write on-failure, never or always)"),
-        });
-        let limit = self.own(&own("RESTART_LIMIT"), raw.restart_limit.as_ref(), |text| {
-            const FORM: &str = "not a limit (write crashes/time, such as 5/10m)";
-            let (count, window) = text.split_once('/').ok_or(FORM)?;
-            Ok((count.parse::<u32>().map_err(|_| FORM)?, parse::duration(window).map_err(|_| FORM)?))
-        });
-        let _ = self.own(&own("LOG_LEVEL"), raw.log_level.as_ref(), crate::logging::level);
-        let _ = self.own(&own("BAKED_ADDONS"), raw.baked_addons.as_ref(), crate::odoo::baked::policy);
-        for (name, given) in [
-            ("EXTRA_ADDONS", &raw.extra_addons),
-            ("OCA_ADDONS", &raw.oca_addons),
-            ("BAKED_COPY", &raw.baked_copy),
-            ("ODOO_BIN", &raw.odoo_bin),
-            ("RUNTIME_DIR", &raw.runtime_dir),
-        ] {
-            let _ = self.own(&own(name), given.as_ref(), parse::folder);
-        }
-        self.record(
-            &own("LISTEN"),
-            self.inputs.environment.get(&own("LISTEN")).filter(|text| !text.is_empty()),
-        );
+        let own = self.own_settings(raw);
         self.refuse_update();
-
         self.automatic_sizes();
         let odoo = self.odoo();
         let numeric_threads = self.fitting_sizes(&odoo);
-        self.distinct_ports(&odoo, listen);
+        self.distinct_ports(&odoo, own.listen);
         let databases = self.databases();
         self.list_databases(&databases);
-        let database = self.target(strict);
+        let database = self.target(own.strict);
         let master_password = self.secrets();
         let init = self.init();
+        let policy = self.policy(&own, &odoo);
+        self.warn_of_short_grace(&policy, own.grace);
+        let one_shot = self.inputs.args.stop_after_init;
+        Settings {
+            listen: own.listen,
+            runtime_dirs: own.runtime_dirs,
+            odoo_bin: own.odoo_bin,
+            database,
+            databases,
+            wait: own.wait,
+            auth_grace: own.auth_grace,
+            create_database: own.create_database && !init.is_empty() && !one_shot,
+            init,
+            policy,
+            starting_page: own.starting_page,
+            hooks_dir: own.hooks_dir,
+            termination_log: own.termination_log,
+            odoo: Odoo { options: self.ordered(), ..odoo },
+            own: own.shown,
+            master_password,
+            numeric_threads,
+            strict: own.strict,
+            ce_only: own.ce_only,
+            notes: std::mem::take(&mut self.notes),
+            warnings: std::mem::take(&mut self.warnings),
+        }
+    }
+
+    /// The lifecycle's numbers.
+    fn policy(&mut self, own: &Own, odoo: &Odoo) -> Policy {
         let real_limit = self.integer("limit_time_real").unwrap_or(120).max(0).unsigned_abs();
-        let stop_timeout = stop_timeout.unwrap_or(if odoo.prefork() {
+        let stop_timeout = own.stop_timeout.unwrap_or(if odoo.prefork() {
             // Odoo lets its workers finish for limit_time_real (`PreforkServer.stop`).
-            Duration::from_secs(real_limit + 5)
+            Duration::from_secs(real_limit.saturating_add(5))
         } else {
             Duration::from_secs(15)
         });
-        let (crashes, window) = limit.unwrap_or((5, Duration::from_secs(600)));
-        Settings {
-            listen,
-            runtime_dirs: match &raw.runtime_dir {
-                Some(path) => vec![PathBuf::from(path)],
-                None => DEFAULT_RUNTIME_DIRS.iter().map(PathBuf::from).collect(),
-            },
-            odoo_bin: raw.odoo_bin.as_ref().map(PathBuf::from),
-            database,
-            databases,
-            wait: wait.unwrap_or(Limit::Once),
-            auth_grace: auth_grace.unwrap_or_default(),
-            create_database: create_database.unwrap_or(false)
-                && !init.is_empty()
-                && !self.inputs.args.stop_after_init,
-            init,
-            policy: Policy {
-                drain_delay: drain_delay.unwrap_or_default(),
-                stop_timeout,
-                init_stop_timeout: Duration::from_secs(30),
-                restart: restart.unwrap_or(Restart::OnFailure),
-                restart_limit: crashes,
-                restart_window: window,
-                one_shot: self.inputs.args.stop_after_init,
-            },
-            odoo: Odoo { options: self.ordered(), ..odoo },
-            own: VARIABLES
-                .iter()
-                .filter_map(|variable| self.own.iter().find(|own| own.name == variable.name).cloned())
-                .collect(),
-            master_password,
-            numeric_threads,
-            strict,
-            ce_only: ce_only.unwrap_or(false),
-            notes: std::mem::take(&mut self.notes),
-            warnings: std::mem::take(&mut self.warnings),
+        // A request may take its limit; an Odoo that then still answers nobody hangs. Without HTTP nothing can be asked.
+        let hang_timeout = match own.hang_timeout {
+            _ if !odoo.http_enable => Duration::ZERO,
+            given => given.unwrap_or(Duration::from_secs(real_limit.saturating_add(60))),
+        };
+        let (restart_limit, restart_window) = own.restart_limit;
+        Policy {
+            drain_delay: own.drain_delay,
+            stop_timeout,
+            init_stop_timeout: Duration::from_secs(30),
+            restart: own.restart,
+            restart_limit,
+            restart_window,
+            hang_timeout,
+            one_shot: self.inputs.args.stop_after_init,
+            hooks: Hooks::default(),
         }
     }
 
@@ -130,32 +91,16 @@ impl Resolver<'_> {
         settings
     }
 
-    /// Remembers what is in force, for `config show`.
-    fn record(&mut self, name: &str, given: Option<&str>) {
-        if let Some(variable) = VARIABLES.iter().find(|variable| variable.name == name) {
-            let text = given.unwrap_or(variable.default).to_owned();
-            self.own.push(OwnSetting { name: variable.name, text, given: given.is_some() });
-        }
-    }
-
-    fn own<T>(
-        &mut self,
-        name: &str,
-        given: Option<&String>,
-        read: impl Fn(&str) -> Result<T, &'static str>,
-    ) -> Option<T> {
-        let text = given.map_or(default_of(name), String::as_str);
-        self.record(name, given.map(String::as_str));
-        if text.is_empty() {
-            return None;
-        }
-        match read(text) {
-            Ok(value) => Some(value),
-            Err(form) => {
-                self.problems.push(problem(name, text, form));
-                None
-            }
-        }
+    /// An orchestrator that kills before the stop is over cuts off who is being served, without a word here.
+    fn warn_of_short_grace(&mut self, policy: &Policy, grace: Option<Duration>) {
+        let Some(grace) = grace.filter(|grace| *grace < policy.longest_stop()) else { return };
+        self.warnings.push(format!(
+            "a stop may take {}, longer than the orchestrator's ENTRYPOINT_ORCHESTRATOR_GRACE={}: raise its grace period \
+             (terminationGracePeriodSeconds, stop_grace_period), or lower ENTRYPOINT_STOP_TIMEOUT, ENTRYPOINT_DRAIN_DELAY \
+             or limit_time_real",
+            parse::format_duration(policy.longest_stop()),
+            parse::format_duration(grace)
+        ));
     }
 
     pub(super) fn text(&self, key: &str) -> Option<&Setting> {

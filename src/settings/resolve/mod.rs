@@ -9,6 +9,7 @@ mod databases;
 mod derive;
 mod modules;
 mod names;
+mod own;
 mod secrets;
 mod sizes;
 #[cfg(test)]

@@ -179,6 +179,8 @@ def _anywhere(request):
         return _health(any(request.query.get("db_server_status", [])))
     if path in ("/web/database/selector", "/web/database/manager"):
         return _html(200, "<h1>Databases</h1>")
+    if path == "/double/eat":
+        return _html(200, str(len(b"x" * (int(request.query["mb"][0]) << 20))))
     if path == "/double/slow":
         time.sleep(float(request.query["seconds"][0]))
         return _html(200, "slow")

@@ -1,13 +1,21 @@
 //! `odoo-entrypoint` itself, from outside: what it starts, what it answers, what it says, and how it ends.
 
+mod bad_input;
 mod crash;
 mod database;
+mod deaths;
+mod door;
+mod duties;
 mod failures;
+mod hooks;
+mod namespace;
+mod output;
 mod phases;
 mod preflight;
 mod probes;
 mod product;
 mod secrets;
+mod supervising;
 
 use crate::harness::odoo::Odoo;
 use crate::harness::{Limit, Test, World};
@@ -24,9 +32,15 @@ type MainJob = (&'static str, fn(&Test, &Odoo));
 pub fn trials(world: &Arc<World>) -> Vec<Trial> {
     let mut trials = Vec::new();
     for (group, checks) in [
+        ("bad_input", bad_input::CHECKS),
         ("crash", crash::CHECKS),
         ("database", database::CHECKS),
+        ("deaths", deaths::CHECKS),
+        ("door", door::CHECKS),
+        ("duties", duties::CHECKS),
         ("failures", failures::CHECKS),
+        ("hooks", hooks::CHECKS),
+        ("output", output::CHECKS),
         ("phases", phases::CHECKS),
         ("preflight", preflight::CHECKS),
         ("probes", probes::CHECKS),
@@ -36,8 +50,21 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
             trials.push(world.trial(format!("serve::{group}::{name}"), Limit::Double, check));
         }
     }
+    let root = nix::unistd::Uid::effective().is_root();
+    for (group, checks) in
+        [("bad_input", bad_input::AS_ROOT), ("deaths", deaths::AS_ROOT), ("pid_1", duties::AS_PID_1)]
+    {
+        for (name, check) in checks {
+            let name = format!("serve::{group}::{name}");
+            trials.push(if root {
+                world.trial(name, Limit::Double, check)
+            } else {
+                world.skipped(name, "namespaces and cgroups need root")
+            });
+        }
+    }
     let real = Odoo::real();
-    for (name, check) in phases::MAIN_JOB {
+    for (name, check) in phases::MAIN_JOB.iter().chain(supervising::MAIN_JOB) {
         let body = move |test: &Test| check(test, &Odoo::Double);
         trials.push(world.trial(format!("serve::main_job::double::{name}"), Limit::Double, body));
         let name = format!("serve::main_job::real::{name}");

@@ -1,6 +1,13 @@
 //! `serve`: gathers events, lets the lifecycle decide, performs what it decided. The only loop, and it never blocks.
+//!
+//! [`odoo`] starts, signals and ends what runs below; [`care`] samples it, explains its deaths and minds the memory;
+//! [`door`] decides who has Odoo's port.
 
-use std::collections::VecDeque;
+mod care;
+mod door;
+mod odoo;
+
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,19 +18,21 @@ use crate::database::classify::Refusal;
 use crate::database::{plan, prepare};
 use crate::error::{Failure, Problem};
 use crate::exit::Exit;
-use crate::health::sampler::{self, Sample};
+use crate::health::sampler::Sample;
 use crate::health::server::Board;
-use crate::health::verdict::Check;
-use crate::lifecycle::{Action, Event, Lifecycle, Moment, Phase, Pid, Relayed, Role, Severity, Work};
-use crate::odoo::launch;
+use crate::lifecycle::{Action, Event, Lifecycle, Moment, Phase, Severity, Work};
+use crate::output::reader::Reader;
+use crate::output::record::Notice;
 use crate::preflight::Ready;
-use crate::process::children::{self, Program};
 use crate::process::signals::{Incoming, Signals};
-use crate::process::tree;
+use crate::process::{children, death, hooks, tree};
 use crate::settings::Settings;
 
 /// How often the loop shows that it turns.
 const BEAT: Duration = Duration::from_secs(1);
+/// The loop turns every second. After this long without, this process stood still itself: a frozen container, a laptop
+/// that slept, a debugger.
+const STOOD_STILL: Duration = Duration::from_secs(10);
 /// How often a tree that is being killed is looked at; it also catches what was forked meanwhile.
 const SWEEP: Duration = Duration::from_millis(5);
 
@@ -49,8 +58,17 @@ struct Supervisor {
     database: Option<JoinHandle<()>>,
     lock: Option<prepare::Lock>,
     samplers: Vec<JoinHandle<()>>,
-    /// When the tree that is being killed is looked at next.
+    /// The signals that were said to mean nothing.
+    ignored: BTreeSet<i32>,
+    /// When the tree that is being killed is looked at next, and how often it was.
     next_sweep: Option<Moment>,
+    sweeps: u32,
+    /// Odoo's stderr; none where it is a terminal, which Odoo inherits.
+    reader: Option<Reader>,
+    door: door::Door,
+    care: care::Care,
+    /// Waits for the new handlers of an Odoo that executes itself anew.
+    reload: Option<JoinHandle<()>>,
     problems: Vec<Problem>,
     exit: Option<Exit>,
 }
@@ -59,8 +77,14 @@ struct Supervisor {
 ///
 /// # Errors
 /// Whatever ends the container otherwise than by an asked-for stop.
-pub async fn serve(ready: Ready, board: Arc<Board>, signals: &mut Signals) -> Result<Exit, Failure> {
+pub async fn serve(mut ready: Ready, board: Arc<Board>, signals: &mut Signals) -> Result<Exit, Failure> {
     let (outbox, messages) = unbounded_channel();
+    let found = hooks::find(&ready.settings.hooks_dir);
+    ready.settings.policy.hooks = found.map_err(|problem| Failure::one(Exit::Config, problem))?;
+    let reader = odoo::reader().map_err(|problem| Failure::one(Exit::Internal, problem))?;
+    let door = door::Door::open(&ready.settings, board.clone())
+        .map_err(|problem| Failure::one(Exit::Config, problem))?;
+    let care = care::Care::begin(&ready, &board);
     let mut supervisor = Supervisor {
         settings: Arc::new(ready.settings.clone()),
         ready,
@@ -72,23 +96,41 @@ pub async fn serve(ready: Ready, board: Arc<Board>, signals: &mut Signals) -> Re
         database: None,
         lock: None,
         samplers: Vec::new(),
+        ignored: BTreeSet::new(),
         next_sweep: None,
+        sweeps: 0,
+        reader,
+        door,
+        care,
+        reload: None,
         problems: Vec::new(),
         exit: None,
     };
     let exit = supervisor.run(signals).await;
+    supervisor.care.end();
     match std::mem::take(&mut supervisor.problems) {
         problems if problems.is_empty() => Ok(exit),
-        problems => Err(Failure { exit, problems }),
+        problems => {
+            let failure = Failure { exit, problems };
+            death::leave_message(&supervisor.settings.termination_log, &failure.to_string());
+            Err(failure)
+        }
     }
 }
 
 impl Supervisor {
     async fn run(&mut self, signals: &mut Signals) -> Exit {
+        let mut turned = self.board.now();
         loop {
             // By the clock and not by which timer wakes first, so that no storm of signals can hold anything up.
             let now = self.board.now();
             self.board.beat();
+            let pause = now.saturating_sub(std::mem::replace(&mut turned, now));
+            if pause > STOOD_STILL {
+                tracing::warn!("this process stood still for {} s", pause.as_secs());
+                self.events.push_back(Event::StoodStill(pause));
+            }
+            self.care.turn(now);
             if self.lifecycle.deadline().is_some_and(|deadline| deadline <= now) {
                 self.events.push_back(Event::Tick);
             }
@@ -101,11 +143,14 @@ impl Supervisor {
             if let Some(exit) = self.exit {
                 return exit;
             }
-            let due = [self.lifecycle.deadline(), self.next_sweep].into_iter().flatten().min();
+            self.door.turn(now);
+            let due =
+                [self.lifecycle.deadline(), self.next_sweep, self.door.due()].into_iter().flatten().min();
             let pause = due.map_or(BEAT, |at| at.saturating_sub(self.board.now()).min(BEAT));
             tokio::select! {
                 batch = signals.next() => self.signalled(&batch),
                 Some(message) = self.messages.recv() => self.told(message),
+                () = ready(self.reader.as_ref()) => self.read(false),
                 () = tokio::time::sleep(pause) => {}
             }
         }
@@ -115,11 +160,41 @@ impl Supervisor {
         // A child that ended before the stop was asked for has crashed; the order within one batch is not known, and
         // a stop is the better reading.
         for signal in batch {
+            // Once each: somebody may send them without end.
+            if Incoming::of(*signal) == Incoming::Ignored && self.ignored.insert(*signal) {
+                tracing::info!("signal {signal} means nothing to Odoo, or would end it: not forwarded");
+            }
             self.events.extend(Incoming::of(*signal).event());
         }
         if batch.iter().any(|signal| Incoming::of(*signal) == Incoming::Child) {
+            // A flood of log lines is not waited for by the orphans.
             for (pid, ending) in children::reap() {
+                if self.lifecycle.child() == Some(pid) {
+                    // Its last words come before ours.
+                    self.read(true);
+                }
                 self.events.push_back(Event::ChildEnded(pid, ending));
+            }
+        }
+    }
+
+    /// Takes what Odoo has written.
+    fn read(&mut self, to_the_end: bool) {
+        let Some(reader) = &mut self.reader else { return };
+        for notice in if to_the_end { reader.drain_to_the_end() } else { reader.drain() } {
+            match notice {
+                Notice::Reloading(pid) => {
+                    if let Some(child) = self.lifecycle.child()
+                        && i64::from(child) == i64::from(pid)
+                        && matches!(self.lifecycle.phase(), Phase::Boot | Phase::Serving | Phase::Draining)
+                    {
+                        self.reloading(child);
+                    }
+                }
+                Notice::Progress(at, of) if self.lifecycle.phase() == Phase::Init => {
+                    self.board.publish(|snapshot| snapshot.progress = Some((at, of)));
+                }
+                Notice::Progress(..) => {}
             }
         }
     }
@@ -146,6 +221,10 @@ impl Supervisor {
         if before != after {
             self.enter(before, after);
         }
+        let stuck = self.lifecycle.stuck().then_some("Odoo hangs, and a restart did not help");
+        if self.board.look(|snapshot, _| snapshot.stuck != stuck) {
+            self.board.publish(|snapshot| snapshot.stuck = stuck);
+        }
         for action in actions {
             self.perform(action);
         }
@@ -155,14 +234,14 @@ impl Supervisor {
         let now = self.board.now();
         tracing::info!("phase {} -> {} at {:.3} s", before.name(), after.name(), now.as_secs_f64());
         if !matches!(after, Phase::Boot | Phase::Serving | Phase::Draining) {
-            for sampler in self.samplers.drain(..) {
-                sampler.abort();
-            }
+            self.stop_samplers();
         }
+        self.door.enter(after, now);
         self.board.publish(|snapshot| {
             snapshot.phase = after;
             snapshot.since = now;
             snapshot.detail.clear();
+            snapshot.progress = None;
             if self.samplers.is_empty() {
                 snapshot.checks.clear();
             }
@@ -184,6 +263,15 @@ impl Supervisor {
             Action::Spawn(role) => self.spawn(&role),
             Action::Terminate(pid) => tree::send(pid, nix::sys::signal::Signal::SIGTERM),
             Action::Forward(pid, signal) => self.forward(pid, signal),
+            Action::DumpStacks => {
+                for pid in tree::catching(nix::sys::signal::Signal::SIGQUIT) {
+                    tree::send(pid, nix::sys::signal::Signal::SIGQUIT);
+                }
+            }
+            Action::Explain { pid, ending, hung } => self.explain(pid, ending, hung),
+            Action::NameLeftovers => {
+                tracing::error!("the kernel does not release: {}", tree::describe().join(", "));
+            }
             Action::KillTree => self.sweep(),
             Action::Report(Severity::Info, text) => tracing::info!("{text}"),
             Action::Report(Severity::Warning, text) => tracing::warn!("{text}"),
@@ -235,108 +323,13 @@ impl Supervisor {
             let _ = outbox.send(Message::Event(event));
         }));
     }
+}
 
-    fn spawn(&mut self, role: &Role) {
-        let odoo = &self.settings.odoo;
-        let program = Program {
-            path: self.ready.odoo.clone(),
-            arguments: launch::arguments(role, &odoo.arguments),
-            environment: Some(self.ready.environment.clone()),
-            foreground: false,
-        };
-        match children::spawn(&program) {
-            Ok(pid) => {
-                match role {
-                    Role::Server => {
-                        let mode = match odoo.workers {
-                            0 => "threaded".to_owned(),
-                            workers => format!("prefork, {workers} workers"),
-                        };
-                        tracing::info!("started Odoo as process {pid} ({mode})");
-                        self.start_samplers(pid);
-                    }
-                    Role::Init(work) => {
-                        let doing = match work.modules.as_slice() {
-                            [] => format!("Odoo runs in database {}", work.database),
-                            modules => {
-                                format!("installing {} in database {}", modules.join(", "), work.database)
-                            }
-                        };
-                        tracing::info!("{doing}, as process {pid}");
-                        self.board.publish(|snapshot| snapshot.detail = doing);
-                    }
-                }
-                self.events.push_back(Event::Spawned(pid));
-            }
-            Err((exit, problem)) => self.events.push_back(Event::SpawnFailed(exit, problem)),
-        }
-    }
-
-    fn start_samplers(&mut self, child: Pid) {
-        let report = || {
-            let outbox = self.outbox.clone();
-            move |sample| outbox.send(Message::Sample(sample)).is_ok()
-        };
-        let settings = &self.settings;
-        let page = if settings.odoo.http_enable {
-            tokio::spawn(sampler::page(settings.clone(), report()))
-        } else {
-            tokio::spawn(sampler::handlers(child, report()))
-        };
-        let mut samplers = vec![page];
-        let mut checks = vec![Check::new(sampler::PAGE, true)];
-        if !settings.databases.is_empty() {
-            samplers.push(tokio::spawn(sampler::database(settings.clone(), report())));
-            checks.push(Check::new(sampler::DATABASE, true));
-        }
-        self.samplers = samplers;
-        self.board.publish(|snapshot| snapshot.checks = checks);
-    }
-
-    fn sampled(&mut self, name: &'static str, result: Result<(), String>) {
-        if self.samplers.is_empty() {
-            // The sampler was aborted after it had sent this.
-            return;
-        }
-        let now = self.board.now();
-        let passes = result.is_ok();
-        let phase = self.lifecycle.phase();
-        self.board.publish(|snapshot| {
-            let Some(check) = snapshot.checks.iter_mut().find(|check| check.name == name) else { return };
-            let before = check.failing(now);
-            check.record(result, now);
-            match (before.is_some(), check.failing(now)) {
-                (false, Some(reason)) => tracing::warn!("check {name} fails: {reason}"),
-                (true, None) if phase == Phase::Serving => tracing::info!("check {name} passes again"),
-                _ => {}
-            }
-        });
-        if name == sampler::PAGE && passes {
-            self.events.push_back(Event::Page);
-        }
-    }
-
-    fn forward(&self, pid: Pid, relayed: Relayed) {
-        let signal = tree::signal_of(relayed);
-        let resizes = matches!(relayed, Relayed::MoreWorkers | Relayed::FewerWorkers);
-        if resizes && !self.settings.odoo.prefork() {
-            tracing::warn!(
-                "{signal} changes the number of workers, and threaded mode has none: not forwarded"
-            );
-        } else if tree::catches(pid, signal) {
-            tree::send(pid, signal);
-        } else {
-            tracing::warn!("Odoo does not handle {signal} yet, which would end or stop it: not forwarded");
-        }
-    }
-
-    fn sweep(&mut self) {
-        if tree::kill_all() {
-            self.next_sweep = Some(self.board.now() + SWEEP);
-        } else {
-            self.next_sweep = None;
-            self.events.push_back(Event::TreeGone);
-        }
+/// Never, where there is nothing to read.
+async fn ready(reader: Option<&Reader>) {
+    match reader {
+        Some(reader) => reader.ready().await,
+        None => std::future::pending().await,
     }
 }
 
