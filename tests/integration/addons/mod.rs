@@ -1,9 +1,11 @@
 //! Manifests and what is made of them: beside Python and Odoo themselves, and through the real binary.
 
 mod corpus;
+mod fuzzed;
 mod generator;
 mod literals;
 mod manifests;
+mod places;
 mod tree;
 mod verbs;
 
@@ -29,6 +31,8 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
     let mut trials = Vec::new();
     for (group, checks) in [
         ("corpus", corpus::CHECKS),
+        ("fuzzed", fuzzed::CHECKS),
+        ("places", places::CHECKS),
         ("literals", literals::CHECKS),
         ("manifests", manifests::CHECKS),
         ("verbs", verbs::CHECKS),
@@ -37,7 +41,7 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
             trials.push(world.trial(format!("addons::{group}::{name}"), Limit::Double, check));
         }
     }
-    for (name, check) in manifests::WITH_ODOO {
+    for (name, check) in [manifests::WITH_ODOO, places::WITH_ODOO, verbs::WITH_ODOO].concat() {
         let name = format!("addons::real::{name}");
         trials.push(match Odoo::real() {
             Ok(Odoo::Real(source)) => world.trial(name, Limit::Real, move |test| check(test, &source)),
