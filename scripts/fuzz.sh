@@ -32,7 +32,7 @@ for target in "${targets[@]}"; do
     cargo fuzz run "$target" "$work/found" "fuzz/corpus/$target" -- \
         -max_total_time="$seconds" -max_len=4096 -timeout=10 -dict="fuzz/$target.dict" -print_final_stats=1
     # One input for each edge of the code is enough to keep; how often it is passed does not count.
-    cargo fuzz run "$target" "$work/kept" "fuzz/corpus/$target" "$work/found" -- -merge=1 -use_counters=0 -max_len=4096
+    cargo fuzz run "$target" "$work/kept" "fuzz/corpus/$target" "$work/found" -- -set_cover_merge=1 -use_counters=0 -max_len=4096
     rm -rf -- "fuzz/corpus/${target:?}" "$work/found"
     mv "$work/kept" "fuzz/corpus/$target"
 done

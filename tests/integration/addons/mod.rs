@@ -12,11 +12,14 @@ mod verbs;
 use crate::harness::odoo::Odoo;
 use crate::harness::{Limit, Test, World};
 use libtest_mimic::Trial;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// One statement about the product.
 type Check = (&'static str, fn(&Test));
+
+/// One that is made beside a source tree of Odoo.
+type CheckWithOdoo = (&'static str, fn(&Test, &Path));
 
 /// The Python that the suite has anyway, for the double.
 const PYTHON: &str = "/usr/bin/python3";
@@ -45,7 +48,7 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
         let name = format!("addons::real::{name}");
         trials.push(match Odoo::real() {
             Ok(Odoo::Real(source)) => world.trial(name, Limit::Real, move |test| check(test, &source)),
-            Ok(Odoo::Double) => unreachable!("the double is no real Odoo"),
+            Ok(Odoo::Double) => panic!("the double is no real Odoo"),
             Err(reason) => world.skipped(name, reason),
         });
     }

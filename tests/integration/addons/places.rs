@@ -1,7 +1,7 @@
 //! Where modules are looked for, through the library: what the settings put into `addons_path`, and Odoo's own order.
 
 use super::tree::{manifest, tree};
-use super::{Check, PYTHON, reference};
+use super::{Check, CheckWithOdoo, PYTHON, reference};
 use crate::harness::Test;
 use odoo_entrypoint::addons::discover::{Kind, Places, Root, addons_path, configured, roots};
 use std::fs;
@@ -15,7 +15,7 @@ pub const CHECKS: &[Check] = &[
 ];
 
 /// Those that need real Odoo.
-pub const WITH_ODOO: &[(&str, fn(&Test, &Path))] = &[("the_order_is_odoos_own", the_order_is_odoos_own)];
+pub const WITH_ODOO: &[CheckWithOdoo] = &[("the_order_is_odoos_own", the_order_is_odoos_own)];
 
 fn executable(path: &Path, text: &str) -> PathBuf {
     fs::write(path, text).unwrap();

@@ -1,7 +1,7 @@
 //! `addons list` and `addons check` through the real binary.
 
-use super::Check;
 use super::tree::{manifest, tree};
+use super::{Check, CheckWithOdoo};
 use crate::harness::Test;
 use crate::harness::process::{Finished, Launch};
 use crate::harness::world::give_away;
@@ -31,7 +31,7 @@ pub const CHECKS: &[Check] = &[
 ];
 
 /// Those that need real Odoo.
-pub const WITH_ODOO: &[(&str, fn(&Test, &Path))] =
+pub const WITH_ODOO: &[CheckWithOdoo] =
     &[("odoo_itself_is_community_without_a_finding", odoo_itself_is_community_without_a_finding)];
 
 fn odoo_itself_is_community_without_a_finding(test: &Test, source: &Path) {
