@@ -117,6 +117,8 @@ pub fn roots(places: &Places) -> Vec<Root> {
 pub fn configured(places: &Places, addons_path: &[PathBuf]) -> Vec<Root> {
     let (mut roots, beside) = own(places);
     for path in addons_path {
+        // Odoo follows links in these (`_normalize`), and in none of the others.
+        let path = &path.canonicalize().unwrap_or_else(|_| path.clone());
         let kind = if beside.iter().any(|own| own.path == *path) { Kind::Odoo } else { Kind::Configured };
         push(&mut roots, Root::new(path, kind));
     }

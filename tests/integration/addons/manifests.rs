@@ -1,7 +1,7 @@
 //! Manifests beside Odoo's own `load_manifest`: the defaults, and what it raises on.
 
 use super::tree::tree;
-use super::{Check, PYTHON, reference};
+use super::{Check, CheckWithOdoo, PYTHON, reference};
 use crate::harness::Test;
 use odoo_entrypoint::addons::discover::{Kind, Root};
 use odoo_entrypoint::addons::{Content, Module, scan};
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 pub const CHECKS: &[Check] = &[("a_fifo_or_a_folder_is_no_manifest", a_fifo_or_a_folder_is_no_manifest)];
 
 /// Those that need real Odoo.
-pub const WITH_ODOO: &[(&str, fn(&Test, &Path))] = &[
+pub const WITH_ODOO: &[CheckWithOdoo] = &[
     ("every_manifest_of_odoo_is_taken_alike", every_manifest_of_odoo_is_taken_alike),
     ("what_odoo_raises_on_is_an_error", what_odoo_raises_on_is_an_error),
 ];

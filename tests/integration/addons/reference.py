@@ -5,6 +5,8 @@ gets a line for each: `= DUMP` of the value, or `! ERROR`.
 
 `reference.py manifests SOURCE ROOTS ANSWERS`: the same for every module of the roots (joined by `:`), with Odoo's own
 `load_manifest`: a line `PATH<TAB>= JSON` or `PATH<TAB>! ERROR`.
+
+`reference.py path SOURCE ANSWERS`: the folders that Odoo looks for modules in, in its order, configured by ODOO_RC.
 """
 
 import ast
@@ -98,4 +100,15 @@ def manifests(source, roots, answers):
                 target.write(f"{path}\t{text}\n")
 
 
-{"literals": literals, "manifests": manifests}[sys.argv[1]](*sys.argv[2:])
+def path(source, answers):
+    # As for `SOURCE/odoo-bin`.
+    sys.path[0] = source
+    import odoo
+
+    odoo.tools.config.parse_config([])
+    odoo.modules.module.initialize_sys_path()
+    with open(answers, "w") as target:
+        target.writelines(folder + "\n" for folder in odoo.addons.__path__)
+
+
+{"literals": literals, "manifests": manifests, "path": path}[sys.argv[1]](*sys.argv[2:])

@@ -1,7 +1,7 @@
 //! `addons list` and `addons check` through the real binary.
 
-use super::Check;
 use super::tree::{manifest, tree};
+use super::{Check, CheckWithOdoo};
 use crate::harness::Test;
 use crate::harness::process::{Finished, Launch};
 use crate::harness::world::give_away;
@@ -29,6 +29,23 @@ pub const CHECKS: &[Check] = &[
     ("root_may_check_an_image", root_may_check_an_image),
     ("usage_errors_are_64", usage_errors_are_64),
 ];
+
+/// Those that need real Odoo.
+pub const WITH_ODOO: &[CheckWithOdoo] =
+    &[("odoo_itself_is_community_without_a_finding", odoo_itself_is_community_without_a_finding)];
+
+fn odoo_itself_is_community_without_a_finding(test: &Test, source: &Path) {
+    let run = addons(test, &["check", "--ce-only"]).env("ENTRYPOINT_ODOO_BIN", source.join("odoo-bin")).run();
+    run.expect_code(0);
+    assert!(run.stdout.ends_with(" modules, 0 errors, 0 warnings\n"), "{}", run.stdout);
+    // The list of Enterprise modules is one of another day; it may not have a name of this Odoo.
+    for folder in [source.join("addons"), source.join("odoo/addons")] {
+        for entry in fs::read_dir(folder).unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            assert!(!odoo_entrypoint::addons::editions::is_enterprise(&name), "{name}");
+        }
+    }
+}
 
 /// `odoo-entrypoint addons ...` with the double as Odoo, the environment empty otherwise.
 fn addons<'a>(test: &'a Test, arguments: &[&str]) -> Launch<'a> {
@@ -373,6 +390,12 @@ fn a_folder_of_repositories_is_taken_apart(test: &Test) {
     let roots: Vec<_> =
         listed["modules"].as_array().unwrap().iter().map(|module| module["root"].clone()).collect();
     assert_eq!(roots, [json!(oca.join("server-auth")), json!(oca.join("web"))]);
+    // A repository that may not be looked into would end every request of Odoo.
+    let closed = test.make_dir("oca/closed");
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o000)).unwrap();
+    let run = check(test, &oca, &[]);
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o755)).unwrap();
+    assert_eq!(rules(run.expect_code(81)), ["error root-unreadable -"]);
     let run = check(test, &oca.join("documentation"), &[]);
     assert_eq!(rules(run.expect_code(0)), ["warning no-modules -"]);
 }
