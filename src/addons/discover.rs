@@ -87,17 +87,11 @@ pub struct Places {
     pub home: Option<PathBuf>,
     /// Odoo's data directory.
     pub data_dir: Option<PathBuf>,
-    /// The folder for one's own modules: [`EXTRA`].
+    /// The folder for one's own modules: `ENTRYPOINT_EXTRA_ADDONS`.
     pub extra: PathBuf,
-    /// The folder of repositories: [`OCA`].
+    /// The folder of repositories: `ENTRYPOINT_OCA_ADDONS`.
     pub oca: PathBuf,
 }
-
-/// Where the official image has its volume for one's own modules.
-pub const EXTRA: &str = "/mnt/extra-addons";
-
-/// Where repositories are mounted or baked.
-pub const OCA: &str = "/mnt/oca-addons";
 
 /// Every root by discovery.
 pub fn roots(places: &Places) -> Vec<Root> {

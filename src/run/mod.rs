@@ -216,10 +216,17 @@ impl Supervisor {
 
     fn take(&mut self, event: Event) {
         let before = self.lifecycle.phase();
+        let reloaded = match event {
+            Event::Reloaded(pid) if self.lifecycle.child() == Some(pid) => Some(pid),
+            _ => None,
+        };
         let actions = self.lifecycle.step(event, self.board.now(), &self.settings.policy);
         let after = self.lifecycle.phase();
         if before != after {
             self.enter(before, after);
+        }
+        if let Some(pid) = reloaded.filter(|_| matches!(after, Phase::Boot | Phase::Draining)) {
+            self.start_samplers(pid);
         }
         let stuck = self.lifecycle.stuck().then_some("Odoo hangs, and a restart did not help");
         if self.board.look(|snapshot, _| snapshot.stuck != stuck) {

@@ -84,6 +84,7 @@ fn hup_reloads_in_place_and_is_no_restart(test: &Test) {
     let before = product.odoo(&process).expect("Odoo runs");
     process.signal(Signal::SIGHUP);
     until_true("it started anew", SOON, || product.journal.count("ready") == 2);
+    product.wait_ready(&process);
     assert_eq!(product.odoo(&process), Some(before));
     assert!(!process.stderr().contains("ended by itself"));
     stop(&process);

@@ -145,6 +145,7 @@ fn serve_as_pid_1(test: &Test) {
     product.wait_ready(&outside);
     namespace::send(pid_1, Signal::SIGHUP);
     until_true("it started anew", SOON, || product.journal.count("ready") == 2);
+    product.wait_ready(&outside);
     namespace::send(pid_1, Signal::SIGTERM);
     assert_eq!(outside.wait_code(SOON), 0);
     product.assert_nothing_left();
