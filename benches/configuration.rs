@@ -7,6 +7,7 @@
     missing_docs,
     clippy::disallowed_methods,
     clippy::expect_used,
+    clippy::panic,
     clippy::pedantic,
     clippy::unwrap_used,
     reason = "a benchmark that cannot go on ends"
@@ -20,8 +21,12 @@ use std::{env, fs};
 
 use odoo_entrypoint::addons::check::{Demand, findings};
 use odoo_entrypoint::addons::discover::{Kind, Root};
-use odoo_entrypoint::addons::scan;
+use odoo_entrypoint::addons::{self, scan};
+use odoo_entrypoint::odoo::args::Args;
 use odoo_entrypoint::odoo::literal::{DEFAULT_LIMIT, parse};
+use odoo_entrypoint::odoo::render;
+use odoo_entrypoint::preflight;
+use odoo_entrypoint::settings::source;
 
 const MANIFESTS: usize = 650;
 const ROUNDS: usize = 51;
@@ -58,12 +63,32 @@ fn main() {
     );
     let demand = Demand { ce_only: true, wanted: &[] };
     row("scan and every rule of `addons check --ce-only`", median(|| findings(&scan(&roots), &demand)));
-    // To come: settings from environment and base file, this scan and the rendered odoo.conf together; bar: 30 ms.
+    let base = folder.path().join("odoo.conf");
+    fs::write(&base, "[options]\nworkers = 4\nproxy_mode = True\n[queue_job]\nchannels = root:2\n").unwrap();
+    row("settings, every manifest and rendering, as at a start", median(|| start(folder.path(), &base)));
     let output =
         Command::new("/usr/bin/python3").arg("-c").arg(PEER).arg("9").args(&files).output().expect("python3");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let seconds: f64 = String::from_utf8_lossy(&output.stdout).trim().parse().expect("seconds");
     row("python3: the same files read and ast.literal_eval", Duration::from_secs_f64(seconds));
+}
+
+/// What a start does before it looks for PostgreSQL: environment and base file, the folders of modules, every manifest and
+/// every rule, the text of odoo.conf.
+fn start(addons: &Path, base: &Path) -> usize {
+    let mut environment = source::environment();
+    let mut set = |name: &str, value: &str| environment.values.insert(name.to_owned(), value.to_owned());
+    set("ENTRYPOINT_EXTRA_ADDONS", &addons.display().to_string());
+    set("ENTRYPOINT_OCA_ADDONS", "/nonexistent");
+    set("ENTRYPOINT_CE_ONLY", "true");
+    set("ODOO_RC", &base.display().to_string());
+    set("PATH", "/nonexistent");
+    set("PASSWORD", "s3cret");
+    let args = Args::default();
+    let settings = preflight::settings(&environment, &args).unwrap_or_else(|failure| panic!("{failure}"));
+    let found = addons::start(&settings, &environment);
+    assert!(found.problems.is_empty(), "{:?}", found.problems.first());
+    render::render(&settings.odoo).conf.expose().len()
 }
 
 fn row(name: &str, time: Duration) {

@@ -126,12 +126,12 @@ fn orphans() -> u64 {
     // SAFETY: this program has one thread, and the children only use system calls.
     #[allow(unsafe_code)]
     let child = unsafe { fork() }.expect("fork");
-    if child == ForkResult::Child {
+    if matches!(child, ForkResult::Child) {
         drop(write);
         for _ in 0..BATCH {
             // SAFETY: as above.
             #[allow(unsafe_code)]
-            if unsafe { fork() }.expect("fork") == ForkResult::Child {
+            if matches!(unsafe { fork() }.expect("fork"), ForkResult::Child) {
                 let id = std::process::id().to_le_bytes();
                 nix::unistd::write(&ids_write, &id).expect("an id");
                 let _ = nix::unistd::read(&read, &mut [0]);
@@ -163,13 +163,13 @@ fn orphans() -> u64 {
 enum Init {
     Ours,
     Tini,
-    DumbInit,
+    Dumb,
     S6,
     Supervisord,
 }
 
 impl Init {
-    const ALL: [Init; 5] = [Init::Ours, Init::Tini, Init::DumbInit, Init::S6, Init::Supervisord];
+    const ALL: [Init; 5] = [Init::Ours, Init::Tini, Init::Dumb, Init::S6, Init::Supervisord];
 
     fn name(self) -> &'static str {
         ["this", "tini", "dumb-init", "s6", "supervisord"][self as usize]
@@ -254,7 +254,7 @@ impl Bench {
         match init {
             Init::Ours => vec![text(&self.product), stand_in],
             Init::Tini => ["tini", "-s", "--", &stand_in].map(str::to_owned).to_vec(),
-            Init::DumbInit => ["dumb-init", "--single-child", &stand_in].map(str::to_owned).to_vec(),
+            Init::Dumb => ["dumb-init", "--single-child", &stand_in].map(str::to_owned).to_vec(),
             Init::S6 => {
                 let scan = self.note().with_extension("s6");
                 fs::create_dir_all(scan.join("it")).unwrap();
@@ -415,11 +415,11 @@ impl Bench {
             }
         }
         for (name, share, values) in [
-            ("signal to delivery, median", 0.5, &mut delivery),
+            ("signal to delivery, median", 0.5, &mut delivery.clone()),
             ("signal to delivery, p99 (bar: 1 ms)", 0.99, &mut delivery.clone()),
-            ("exit of the program to ours, median", 0.5, &mut exits),
+            ("exit of the program to ours, median", 0.5, &mut exits.clone()),
             ("exit of the program to ours, p99 (bar: 5 ms)", 0.99, &mut exits.clone()),
-            ("a stop adds, median", 0.5, &mut stops),
+            ("a stop adds, median", 0.5, &mut stops.clone()),
             ("a stop adds, p95 (bar: 10 ms)", 0.95, &mut stops.clone()),
         ] {
             let row: Vec<String> = values.iter_mut().map(|values| milliseconds(values, share)).collect();

@@ -116,11 +116,9 @@ impl Signals {
     /// Waits for the next batch. Cancelling it loses nothing: a signal is kept in its flag until it is taken here.
     pub async fn next(&mut self) -> Vec<i32> {
         loop {
-            let pending: Vec<i32> = if self.counts {
-                self.delivery.pending().flat_map(as_often_as_it_came).collect()
-            } else {
-                self.delivery.pending().collect()
-            };
+            let pending = self.delivery.pending();
+            let pending: Vec<i32> =
+                if self.counts { pending.flat_map(as_often_as_it_came).collect() } else { pending.collect() };
             if !pending.is_empty() {
                 return pending;
             }

@@ -5,7 +5,7 @@ use super::product::{Product, stop};
 use crate::harness::http::{self, Response};
 use crate::harness::odoo::Odoo;
 use crate::harness::process::Process;
-use crate::harness::{SOON, Test, procfs, until, until_true};
+use crate::harness::{SOON, Test, procfs, until_true};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::thread::JoinHandle;
