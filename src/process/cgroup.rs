@@ -13,8 +13,12 @@ pub const MOUNT: &str = "/sys/fs/cgroup";
 
 /// Reads the limits of this process. What cannot be read is no limit.
 pub fn limits() -> Limits {
-    let own = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-    limits_below(Path::new(MOUNT), &own)
+    limits_below(Path::new(MOUNT), &own())
+}
+
+/// The groups of this process, one a line; empty where the kernel has none.
+pub(super) fn own() -> String {
+    fs::read_to_string("/proc/self/cgroup").unwrap_or_default()
 }
 
 /// [`limits`] of a process whose `/proc/PID/cgroup` is `own`, in the hierarchies mounted at `mount`.
@@ -53,7 +57,7 @@ pub fn limits_below(mount: &Path, own: &str) -> Limits {
 }
 
 /// `4:memory:/docker/1f3a` of `/proc/PID/cgroup` (cgroups(7)): controllers and path.
-fn membership(line: &str) -> Option<(&str, &str)> {
+pub(super) fn membership(line: &str) -> Option<(&str, &str)> {
     line.split_once(':')?.1.split_once(':')
 }
 

@@ -17,6 +17,13 @@ pub const CHECKS: &[Check] = &[
     ("a_plain_master_password_is_hashed_in_time", a_plain_master_password_is_hashed_in_time),
     ("numeric_libraries_are_kept_in_proportion", numeric_libraries_are_kept_in_proportion),
     ("the_data_directory_is_left_as_it_was", the_data_directory_is_left_as_it_was),
+    ("a_manifest_that_ends_every_request_stops_a_start", a_manifest_that_ends_every_request_stops_a_start),
+    (
+        "community_only_holds_at_start_where_it_is_asked_for",
+        community_only_holds_at_start_where_it_is_asked_for,
+    ),
+    ("a_folder_of_modules_that_is_missing_stops_a_start", a_folder_of_modules_that_is_missing_stops_a_start),
+    ("an_old_volume_does_not_hide_the_images_modules", an_old_volume_does_not_hide_the_images_modules),
 ];
 
 fn a_superusers_role_is_told_and_refused_when_strict(test: &Test) {
@@ -136,4 +143,106 @@ fn the_data_directory_is_left_as_it_was(test: &Test) {
     };
     product.launch().args(["config", "check", "--preflight"]).run().expect_code(0);
     assert_eq!(files(), Vec::<std::path::PathBuf>::new());
+}
+
+/// A folder of modules: name and manifest each.
+fn modules(test: &Test, folder: &str, manifests: &[(&str, &str)]) -> std::path::PathBuf {
+    for (name, manifest) in manifests {
+        test.make_dir(&format!("{folder}/{name}"));
+        test.write(&format!("{folder}/{name}/__manifest__.py"), manifest);
+        test.write(&format!("{folder}/{name}/__init__.py"), "");
+    }
+    test.make_dir(folder)
+}
+
+fn a_manifest_that_ends_every_request_stops_a_start(test: &Test) {
+    let product = Product::installed(test, &Odoo::Double);
+    let good = ("good", "{'name': 'Good', 'license': 'LGPL-3', 'depends': ['not_there']}");
+    let extra = modules(test, "extra", &[good, ("bad", "{'name': 'Bad',\n 'depends': [get()]}")]);
+    let ended = product.launch().env("ENTRYPOINT_EXTRA_ADDONS", &extra).run();
+    ended.expect_code(81);
+    let at = ended.stderr.find("odoo-entrypoint: error:").expect("an error");
+    assert_eq!(
+        ended.stderr[at..],
+        format!(
+            "odoo-entrypoint: error: the manifest of bad is not a Python literal\n  why: {}/bad/__manifest__.py:2:14: the \
+             name get; a manifest is a literal: no names, calls or operators\n  fix: mend that place; until then every request of Odoo, -i and \
+             -u fail, installed or not\n(exit code 81)\n",
+            extra.display()
+        )
+    );
+    product.assert_nothing_started();
+    // What may never be installed is no reason: a repository holds more than one uses.
+    fs::remove_dir_all(extra.join("bad")).expect("the bad one");
+    let process = product.launch().env("ENTRYPOINT_EXTRA_ADDONS", &extra).start();
+    product.wait_ready(&process);
+    process.wait_log("1 more to say about modules that may never be installed", SOON);
+    stop(&process);
+}
+
+fn community_only_holds_at_start_where_it_is_asked_for(test: &Test) {
+    let product = Product::installed(test, &Odoo::Double);
+    let extra = modules(
+        test,
+        "extra",
+        &[
+            ("sold", "{'name': 'Sold', 'license': 'OPL-1'}"),
+            ("uses_it", "{'name': 'Uses it', 'license': 'LGPL-3', 'depends': ['sold']}"),
+            ("account_accountant", "{'name': 'A name of theirs', 'license': 'LGPL-3'}"),
+        ],
+    );
+    let launch = || product.launch().env("ENTRYPOINT_EXTRA_ADDONS", &extra);
+    let ended = launch().env("ENTRYPOINT_CE_ONLY", "true").run();
+    ended.expect_code(81);
+    assert_eq!(ended.stderr.matches("odoo-entrypoint: error: ").count(), 3, "{}", ended.stderr);
+    for name in ["sold", "uses_it", "account_accountant"] {
+        assert!(ended.stderr.contains(name), "no {name} in {}", ended.stderr);
+    }
+    product.assert_nothing_started();
+    let process = launch().start();
+    product.wait_ready(&process);
+    stop(&process);
+}
+
+/// Odoo lists every folder of the path for each request, and answers 500 to all of them where one is not there.
+fn a_folder_of_modules_that_is_missing_stops_a_start(test: &Test) {
+    let product = Product::installed(test, &Odoo::Double);
+    let ended = product.launch().env("ODOO_ADDONS_PATH", "/nonexistent/addons").run();
+    ended.expect_code(81);
+    for part in
+        ["a folder of the addons path cannot be listed", "/nonexistent/addons (configured): No such file"]
+    {
+        assert!(ended.stderr.contains(part), "no {part:?} in {}", ended.stderr);
+    }
+    product.assert_nothing_started();
+}
+
+fn an_old_volume_does_not_hide_the_images_modules(test: &Test) {
+    let product = Product::installed(test, &Odoo::Double);
+    let manifest = "{'name': 'Module', 'license': 'LGPL-3'}";
+    let (mounted, copy) =
+        (modules(test, "mounted", &[("m", manifest)]), modules(test, "copy", &[("m", manifest)]));
+    test.write("copy/.baked-digest", "sha256:new\n");
+    let shown = |policy: &str| {
+        let launch =
+            product.launch().env("ENTRYPOINT_EXTRA_ADDONS", &mounted).env("ENTRYPOINT_BAKED_COPY", &copy);
+        launch.env("ENTRYPOINT_BAKED_ADDONS", policy).args(["config", "show"]).run()
+    };
+    let path_of = |text: &str| {
+        text.lines().find_map(|line| line.strip_prefix("addons_path = ")).unwrap_or_default().to_owned()
+    };
+    // A marker of another build: the volume of an older container.
+    test.write("mounted/.baked-digest", "sha256:old\n");
+    let stale = shown("require");
+    stale.expect_code(0);
+    assert_eq!(path_of(&stale.stdout), copy.display().to_string());
+    assert!(stale.stderr.contains("holds the modules of another build"), "{}", stale.stderr);
+    // The same build, and no marker at all: a deliberate mount.
+    test.write("mounted/.baked-digest", "sha256:new\n");
+    assert_eq!(path_of(&shown("require").stdout), mounted.display().to_string());
+    fs::remove_file(mounted.join(".baked-digest")).expect("the marker");
+    assert_eq!(path_of(&shown("auto").stdout), mounted.display().to_string());
+    let refused = shown("require");
+    refused.expect_code(78);
+    assert!(refused.stderr.contains("the modules are not those of this image"), "{}", refused.stderr);
 }
