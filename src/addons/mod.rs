@@ -19,7 +19,6 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::thread;
 
 use self::discover::Root;
 use crate::odoo::literal::{self, SyntaxError};
@@ -96,6 +95,9 @@ impl Catalogue {
 }
 
 /// Reads every manifest of these roots; the order of the roots is that of Odoo's priority.
+///
+/// On one thread: a second one takes 650 manifests from 10.7 ms to 6.5 on two idle cores, and to 23 where both are busy, as at the
+/// start of a machine, when one thread takes 16 (`benches/configuration.rs`).
 pub fn scan(roots: &[Root]) -> Catalogue {
     let limit = limit(std::env::var("ODOO_LIMIT_LITEVAL_BUFFER").ok().as_deref());
     let mut catalogue = Catalogue { roots: roots.to_vec(), ..Catalogue::default() };
@@ -106,8 +108,8 @@ pub fn scan(roots: &[Root]) -> Catalogue {
             Err(error) => catalogue.unlisted.push((index, error.to_string())),
         }
     }
-    for (found, (root, folder)) in read_all(&folders, limit).into_iter().zip(folders) {
-        match found {
+    for (root, folder) in folders {
+        match read(&folder, limit) {
             Found::Module(path, content, warnings) => {
                 let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
                 catalogue.modules.push(Module { name, root, path, content, warnings });
@@ -143,26 +145,6 @@ enum Found {
     Module(PathBuf, Content, Vec<Complaint>),
     Closed(String),
     Nothing,
-}
-
-/// Reads the folders, in their order. A second thread takes 650 manifests from 10.7 ms to 6.5 on two idle cores
-/// (`benches/configuration.rs`), which is a part of every start; where the system gives none, one does it all.
-fn read_all(folders: &[(usize, PathBuf)], limit: usize) -> Vec<Found> {
-    let read_some =
-        |some: &[(usize, PathBuf)]| some.iter().map(|(_, folder)| read(folder, limit)).collect::<Vec<_>>();
-    if folders.len() < 32 {
-        return read_some(folders);
-    }
-    let (ours, others) = folders.split_at(folders.len() / 2);
-    thread::scope(|scope| {
-        let other = thread::Builder::new().spawn_scoped(scope, || read_some(others));
-        let mut found = read_some(ours);
-        found.extend(match other {
-            Ok(other) => other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-            Err(_) => read_some(others),
-        });
-        found
-    })
 }
 
 fn read(folder: &Path, limit: usize) -> Found {
