@@ -20,7 +20,7 @@ lint: ## formatting, clippy, shellcheck; warnings are errors
 	cargo fmt --check; cargo clippy --all-targets --locked -- -D warnings; shellcheck -x scripts/*.sh .ci/run
 
 bench: ## the measurements
-	@. scripts/provision.sh; need_for_tests; need_rust; cargo bench --locked
+	@. scripts/provision.sh; need_for_tests; need_packages tini dumb-init s6 supervisor; need_rust; cargo bench --locked
 
 fuzz: ## ten minutes of random input for each parser
 	@scripts/fuzz.sh

@@ -15,6 +15,7 @@ use crate::health::server::Board;
 use crate::health::verdict::Question;
 use crate::health::{client, server};
 use crate::process::children::Program;
+use crate::process::inherited;
 use crate::process::signals::{For, Signals};
 use crate::settings::{resolve, source};
 use crate::{foreground, logging, odoo, output, preflight, run};
@@ -35,6 +36,11 @@ pub fn serve(arguments: &[String]) -> Result<Exit, Failure> {
     let runtime = runtime()?;
     let mut signals = install(&runtime, For::Serve)?;
     start_output()?;
+    if inherited::blocked(nix::libc::SIGTERM) {
+        tracing::warn!(
+            "whoever started this process has blocked TERM; Odoo inherits that, and will be killed at a stop"
+        );
+    }
     let board = Board::new();
     let args = preflight::arguments(arguments)?;
     let environment = source::environment();

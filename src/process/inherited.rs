@@ -49,9 +49,9 @@ const fn bit(number: i32) -> u64 {
     1 << (number - 1)
 }
 
-/// Whether the caller ignored this signal.
-pub fn ignored(number: i32) -> bool {
-    IGNORED.load(Ordering::Relaxed) & bit(number) != 0
+/// Whether the caller had blocked this signal.
+pub fn blocked(number: i32) -> bool {
+    BLOCKED.load(Ordering::Relaxed) & bit(number) != 0
 }
 
 /// Lets every signal through to this process, whatever the caller had blocked: a supervisor that is deaf to `TERM` is
