@@ -16,9 +16,10 @@ use crate::exit::Exit;
 use crate::odoo::args::{self, Args, UsageError};
 use crate::odoo::launch::{self, Identity};
 use crate::odoo::master::Master;
+use crate::odoo::path;
 use crate::odoo::render::{Files, render as texts, write};
 use crate::settings::raw::Environment;
-use crate::settings::resolve::{Inputs, resolve};
+use crate::settings::resolve::{DATA_DIR, Inputs, resolve};
 use crate::settings::{Odoo, Settings, source};
 
 /// What a start needs, all of it checked.
@@ -213,14 +214,24 @@ fn bind(address: SocketAddr) -> io::Result<()> {
     socket.listen(1)
 }
 
+/// Odoo's data directory as Odoo reads its path.
+pub fn data_dir(odoo: &Odoo) -> PathBuf {
+    let setting = odoo.options.iter().find(|setting| setting.key == "data_dir");
+    path::expand(setting.map_or(DATA_DIR, |setting| &setting.text), |name| match name {
+        "HOME" => own_account().map(|account| account.dir.display().to_string()),
+        name => std::env::var(name).ok(),
+    })
+}
+
+fn own_account() -> Option<User> {
+    User::from_uid(Uid::current()).ok().flatten()
+}
+
 /// Who Odoo runs as. A uid without an account (OpenShift) is called `odoo`, and lives in the data directory.
 fn identity(odoo: &Odoo) -> Identity {
-    let account = User::from_uid(Uid::current()).ok().flatten();
-    let data = odoo.options.iter().find(|setting| setting.key == "data_dir");
-    let data = data.map_or(PathBuf::from("/"), |setting| PathBuf::from(&setting.text));
-    match account {
+    match own_account() {
         Some(account) if account.dir.is_dir() => Identity { name: account.name, home: account.dir },
-        Some(account) => Identity { name: account.name, home: data },
-        None => Identity { name: "odoo".to_owned(), home: data },
+        Some(account) => Identity { name: account.name, home: data_dir(odoo) },
+        None => Identity { name: "odoo".to_owned(), home: data_dir(odoo) },
     }
 }

@@ -11,6 +11,7 @@ use super::{Module, report, scan};
 use crate::cli::{AddonsCheck, AddonsList};
 use crate::exit::Exit;
 use crate::odoo::args::Args;
+use crate::odoo::path;
 use crate::preflight;
 use crate::settings::raw::Environment;
 use crate::settings::{Origin, Settings, source};
@@ -75,14 +76,16 @@ pub(super) fn roots(
     };
     // Somebody else's modules in the place of the image's are refused with the settings, and looked at here.
     let (mut places, _) = source::places(environment).unwrap_or_default();
-    places.data_dir = option("data_dir").map(|setting| PathBuf::from(&setting.text));
+    places.data_dir = settings.map(|settings| preflight::data_dir(&settings.odoo));
     if !folders.is_empty() {
         return discover::given(&places, folders);
     }
     match option("addons_path") {
         Some(setting) if setting.origin != Origin::Discovery => {
             let entries = setting.text.split(',').map(str::trim).filter(|text| !text.is_empty());
-            discover::configured(&places, &entries.map(PathBuf::from).collect::<Vec<_>>())
+            let variable = |name: &str| environment.get(name).map(str::to_owned);
+            let entries = entries.map(|entry| path::expand(entry, variable));
+            discover::configured(&places, &entries.collect::<Vec<_>>())
         }
         _ => discover::roots(&places),
     }

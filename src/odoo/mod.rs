@@ -9,5 +9,6 @@ pub mod manifest;
 pub mod master;
 pub mod options;
 pub mod password;
+pub mod path;
 pub mod render;
 pub mod sizing;

@@ -10,7 +10,6 @@ use nix::unistd::{getegid, geteuid};
 
 use crate::error::Problem;
 use crate::settings::Settings;
-use crate::settings::resolve::DATA_DIR;
 
 /// What is wrong with the folders.
 pub(super) fn problems(settings: &Settings) -> Vec<Problem> {
@@ -20,10 +19,8 @@ pub(super) fn problems(settings: &Settings) -> Vec<Problem> {
 /// The first folder of the data directory that cannot be written.
 fn data_problem(settings: &Settings) -> Option<Problem> {
     let setting = settings.odoo.options.iter().find(|setting| setting.key == "data_dir");
-    let (data, origin) = setting.map_or((DATA_DIR.to_owned(), String::new()), |setting| {
-        (setting.text.clone(), format!(" ({})", setting.origin))
-    });
-    let data = PathBuf::from(data);
+    let origin = setting.map_or(String::new(), |setting| format!(" ({})", setting.origin));
+    let data = super::data_dir(&settings.odoo);
     let filestore = data.join("filestore");
     let sessions = data.join("sessions");
     // Odoo makes what is missing below the data directory (`config.py`, `session_dir`; `ir_attachment.py`).
