@@ -483,8 +483,7 @@ fn files_of_every_kind_end_in_a_message(test: &Test) {
 fn root_may_check_an_image(test: &Test) {
     let root = tree(test, "extra", &[("mine", &manifest("LGPL-3", &["base"]))]);
     // Only a suite that runs as root can become root.
-    let run = addons(test, &["check", "--ce-only"]).arg(&root).user(0, 0).run();
-    run.expect_code(0);
+    addons(test, &["check", "--ce-only"]).arg(&root).user(0, 0).run().expect_code(0);
     addons(test, &["list"]).arg(&root).user(0, 0).run().expect_code(0);
 }
 
