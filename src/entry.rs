@@ -93,7 +93,13 @@ pub fn odoo_itself(arguments: &[String]) -> Result<Exit, Failure> {
     let path =
         odoo::launch::find(named.map(std::path::Path::new), environment.get("PATH").unwrap_or_default())
             .map_err(|(exit, problem)| Failure::one(exit, problem))?;
-    program(path.into(), arguments.iter().map(OsString::from).collect())
+    // Even for these Odoo reads a configuration, and a broken one would end it.
+    let environment = preflight::environment(std::path::Path::new("/dev/null"));
+    run_program(&Program {
+        path,
+        arguments: arguments.iter().map(OsString::from).collect(),
+        environment: Some(environment),
+    })
 }
 
 /// Any other program.
@@ -101,10 +107,14 @@ pub fn odoo_itself(arguments: &[String]) -> Result<Exit, Failure> {
 /// # Errors
 /// It cannot be started.
 pub fn program(name: OsString, arguments: Vec<OsString>) -> Result<Exit, Failure> {
+    run_program(&foreground::program(name, arguments))
+}
+
+fn run_program(program: &Program) -> Result<Exit, Failure> {
     close_to_others();
     let runtime = runtime()?;
     let mut signals = install(&runtime, For::Program)?;
-    runtime.block_on(foreground::run(&foreground::program(name, arguments), &mut signals))
+    runtime.block_on(foreground::run(program, &mut signals))
 }
 
 /// Asks the running supervisor one question; 0 is yes and 1 is no.
@@ -134,17 +144,17 @@ pub fn healthcheck(question: Question) -> Result<Exit, Failure> {
 /// `addons list`.
 ///
 /// # Errors
-/// None; the type is that of the verbs.
+/// The settings are wrong, and no folder is named.
 pub fn addons_list(asked: &AddonsList) -> Result<Exit, Failure> {
-    print(&verbs::list(asked))
+    print(&verbs::list(asked)?)
 }
 
 /// `addons check`; 81 where something breaks a rule.
 ///
 /// # Errors
-/// None; the type is that of the verbs.
+/// The settings are wrong, and no folder is named.
 pub fn addons_check(asked: &AddonsCheck) -> Result<Exit, Failure> {
-    let (text, exit) = verbs::check(asked);
+    let (text, exit) = verbs::check(asked)?;
     print(&text)?;
     Ok(exit)
 }

@@ -2,9 +2,10 @@
 
 mod folders;
 
+use std::ffi::OsString;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use nix::unistd::{Uid, User, geteuid, getuid};
@@ -31,7 +32,7 @@ pub struct Ready {
     /// Odoo's executable.
     pub odoo: PathBuf,
     /// Odoo's environment.
-    pub environment: Vec<(std::ffi::OsString, std::ffi::OsString)>,
+    pub environment: Vec<(OsString, OsString)>,
     /// The master password on its way into the rendered file.
     pub master: Option<Arc<Master>>,
 }
@@ -212,6 +213,15 @@ fn bind(address: SocketAddr) -> io::Result<()> {
     socket.bind(&address.into())?;
     // With SO_REUSEADDR two may bind, and only one may listen.
     socket.listen(1)
+}
+
+/// The environment of an Odoo that needs nothing of the settings: without our input, with a name and a home.
+pub fn environment(rendered: &Path) -> Vec<(OsString, OsString)> {
+    let identity = own_account().map_or_else(
+        || Identity { name: "odoo".to_owned(), home: "/".into() },
+        |account| Identity { name: account.name, home: account.dir },
+    );
+    launch::environment(std::env::vars_os(), rendered, None, &identity)
 }
 
 /// Odoo's data directory as Odoo reads its path.

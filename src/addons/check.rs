@@ -79,6 +79,17 @@ impl<'a> Check<'a> {
         self.catalogue.roots.get(module.root).map_or(Kind::Configured, |root| root.kind)
     }
 
+    /// Whether a module is one of Community's own in a folder of Odoo's: where Odoo is, or one that holds what only such a folder
+    /// holds. Somebody else's module of the same name is looked at like any other.
+    fn came_with_odoo(&self, module: &Module) -> bool {
+        const ONLY_THERE: [&str; 4] = ["account", "base_setup", "mail", "web"];
+        let beside = |name: &str| {
+            self.catalogue.modules.iter().any(|other| other.root == module.root && other.name == name)
+        };
+        is_community(&module.name)
+            && (self.kind(module).of_odoo() || ONLY_THERE.iter().all(|name| beside(name)))
+    }
+
     fn wins(&self, module: &Module) -> bool {
         self.winners.get(module.name.as_str()).is_some_and(|winner| winner.root == module.root)
     }
@@ -344,7 +355,7 @@ impl<'a> Check<'a> {
         let mut refused: BTreeSet<&str> = BTreeSet::new();
         for module in &self.catalogue.modules {
             // Odoo Community has modules of its own that claim to be under the Enterprise licence (`certificate`).
-            if self.kind(module).of_odoo() && is_community(&module.name) {
+            if self.came_with_odoo(module) {
                 continue;
             }
             let license = module.manifest().map(|manifest| manifest.license.as_str());
@@ -368,7 +379,7 @@ impl<'a> Check<'a> {
             }
         }
         for module in self.winners.values() {
-            if self.kind(module).of_odoo() && is_community(&module.name) {
+            if self.came_with_odoo(module) {
                 continue;
             }
             let goal = |name: &str| is_enterprise(name) || refused.contains(name);

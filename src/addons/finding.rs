@@ -92,11 +92,15 @@ impl Rule {
         matches!(self, Rule::CeLicense | Rule::CeName | Rule::CeDependency)
     }
 
-    /// Whether an error of this kind ends every request of Odoo, so that a start is in vain.
+    /// Whether an error of this kind ends every request of Odoo, or leads it to other folders, so that a start is in vain.
     pub fn breaks_odoo(self) -> bool {
         matches!(
             self,
-            Rule::RootUnreadable | Rule::ManifestUnreadable | Rule::ManifestSyntax | Rule::ManifestInvalid
+            Rule::RootUnreadable
+                | Rule::RootUnnameable
+                | Rule::ManifestUnreadable
+                | Rule::ManifestSyntax
+                | Rule::ManifestInvalid
         )
     }
 }

@@ -57,9 +57,22 @@ fn is_called(path: &Path, prefix: &str) -> bool {
 }
 
 /// The beginning of a text file.
+/// Opens a regular file: a FIFO would hold us up, a device would never end.
+fn regular(path: &Path) -> Option<File> {
+    fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
+    File::open(path).ok()
+}
+
+/// What a small file says; empty where it says nothing to us.
+fn text(path: &Path) -> String {
+    let mut bytes = Vec::new();
+    let read = regular(path).and_then(|file| file.take(64 * 1024).read_to_end(&mut bytes).ok());
+    read.map_or(String::new(), |_| String::from_utf8_lossy(&bytes).into_owned())
+}
+
 fn head(path: &Path) -> Option<String> {
     let mut bytes = Vec::new();
-    File::open(path).ok()?.take(8 * 1024).read_to_end(&mut bytes).ok()?;
+    regular(path)?.take(8 * 1024).read_to_end(&mut bytes).ok()?;
     bytes.starts_with(b"#!").then(|| String::from_utf8_lossy(&bytes).into_owned())
 }
 
@@ -84,7 +97,7 @@ fn sites(interpreter: &Path, home: Option<&Path>) -> Vec<PathBuf> {
         interpreter.parent().and_then(Path::parent).filter(|prefix| prefix.join("pyvenv.cfg").is_file());
     if let Some(prefix) = environment {
         sites.extend(versions(prefix).into_iter().map(|version| version.join("site-packages")));
-        let text = fs::read_to_string(prefix.join("pyvenv.cfg")).unwrap_or_default();
+        let text = text(&prefix.join("pyvenv.cfg"));
         let shared = text.lines().filter_map(|line| line.split_once('=')).any(|(key, value)| {
             key.trim().eq_ignore_ascii_case("include-system-site-packages")
                 && value.trim().eq_ignore_ascii_case("true")
@@ -135,7 +148,7 @@ fn listed(site: &Path) -> Vec<PathBuf> {
     files.sort();
     let mut folders = Vec::new();
     for file in files {
-        let text = fs::read_to_string(file).unwrap_or_default();
+        let text = text(&file);
         let lines = text.lines().map(str::trim_end);
         let paths =
             lines.filter(|line| !line.is_empty() && !line.starts_with(['#']) && !line.starts_with("import"));

@@ -9,6 +9,7 @@ use super::check::{self, Demand, Severity};
 use super::discover::{self, Kind, Root};
 use super::{Module, report, scan};
 use crate::cli::{AddonsCheck, AddonsList};
+use crate::error::Failure;
 use crate::exit::Exit;
 use crate::odoo::args::Args;
 use crate::odoo::path;
@@ -23,24 +24,30 @@ struct Effective {
 }
 
 /// `addons list`: what it prints.
-pub fn list(asked: &AddonsList) -> String {
-    let roots = effective(&asked.folders).roots;
+///
+/// # Errors
+/// The settings are wrong, and no folder is named: nobody knows which modules are meant.
+pub fn list(asked: &AddonsList) -> Result<String, Failure> {
+    let roots = effective(&asked.folders)?.roots;
     let catalogue = scan(&roots);
     let named: BTreeSet<&PathBuf> = asked.folders.iter().collect();
     let shown = |module: &Module| {
         let root = catalogue.roots.get(module.root);
         named.is_empty() || root.is_some_and(|root| root.kind == Kind::Given || named.contains(&root.path))
     };
-    if asked.json {
+    Ok(if asked.json {
         report::list_json(&catalogue, shown)
     } else {
         report::list_text(&catalogue, shown, colour())
-    }
+    })
 }
 
 /// `addons check`: what it prints, and how it ends.
-pub fn check(asked: &AddonsCheck) -> (String, Exit) {
-    let effective = effective(&asked.folders);
+///
+/// # Errors
+/// As [`list`]: a check that looked at nothing must not pass.
+pub fn check(asked: &AddonsCheck) -> Result<(String, Exit), Failure> {
+    let effective = effective(&asked.folders)?;
     let catalogue = scan(&effective.roots);
     let demand = Demand { ce_only: asked.ce_only, wanted: &effective.wanted };
     let findings = check::findings(&catalogue, &demand);
@@ -50,18 +57,20 @@ pub fn check(asked: &AddonsCheck) -> (String, Exit) {
     } else {
         report::check_text(&catalogue, &findings, colour())
     };
-    (text, if refused { Exit::Addons } else { Exit::Success })
+    Ok((text, if refused { Exit::Addons } else { Exit::Success }))
 }
 
-/// The roots, and what is to be installed. Settings that are wrong are not this verb's to report: `config check` does.
-fn effective(folders: &[PathBuf]) -> Effective {
-    let environment = source::environment();
-    let settings = preflight::settings(&environment, &Args::default()).ok();
-    let wanted = match &settings {
-        Some(settings) if folders.is_empty() => settings.init.clone(),
-        _ => Vec::new(),
-    };
-    Effective { roots: roots(settings.as_ref(), &environment, folders), wanted }
+/// The roots, and what is to be installed. Where folders are named the settings do not matter; and never what a file of
+/// secrets says, which an image's build does not have.
+fn effective(folders: &[PathBuf]) -> Result<Effective, Failure> {
+    let environment = source::assuming_files(source::values());
+    let settings = preflight::settings(&environment, &Args::default());
+    if !folders.is_empty() {
+        let roots = roots(settings.as_ref().ok(), &environment, folders);
+        return Ok(Effective { roots, wanted: Vec::new() });
+    }
+    let settings = settings?;
+    Ok(Effective { roots: roots(Some(&settings), &environment, folders), wanted: settings.init })
 }
 
 /// The roots of the folders that are named, else those of the `addons_path` in force, else those that are discovered.

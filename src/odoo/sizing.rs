@@ -46,8 +46,8 @@ pub struct Sizing {
     limited: (bool, bool),
 }
 
-/// Computes the sizes.
-pub fn size(limits: Limits) -> Sizing {
+/// Computes the sizes. `chosen_cron` is what somebody has said about scheduled actions.
+pub fn size(limits: Limits, chosen_cron: Option<u64>) -> Sizing {
     let (millicpus, memory) = (limits.millicpus.unwrap_or(ASSUMED.0), limits.memory.unwrap_or(ASSUMED.1));
     let workers = if memory < LEAST_FOR_WORKERS {
         0
@@ -56,9 +56,10 @@ pub fn size(limits: Limits) -> Sizing {
         let by_memory = (memory - RESERVED) / PER_WORKER;
         by_cpu.min(by_memory).clamp(LEAST_WORKERS, MOST_WORKERS)
     };
-    let cron = if workers < 4 { 1 } else { 2 };
+    let cron = chosen_cron.unwrap_or(if workers < 4 { 1 } else { 2 });
     // The websocket process is one more.
-    let db_maxconn = (workers > 0).then(|| (CONNECTIONS / (workers + cron + 1)).clamp(4, 16));
+    let processes = workers.saturating_add(cron).saturating_add(1);
+    let db_maxconn = (workers > 0).then(|| (CONNECTIONS / processes).clamp(4, 16));
     Sizing {
         workers,
         cron,
@@ -164,7 +165,7 @@ mod tests {
             (64_000, 262_144, 16, 2, Some(4)),
             (u64::MAX, u64::MAX / MIB, 16, 2, Some(4)),
         ] {
-            let sizing = size(limits(millicpus, mib));
+            let sizing = size(limits(millicpus, mib), None);
             assert_eq!(
                 (sizing.workers, sizing.cron, sizing.db_maxconn),
                 (workers, cron, connections),
@@ -174,15 +175,22 @@ mod tests {
     }
 
     #[test]
+    fn chosen_cron_processes_count_among_the_pools() {
+        let sizing = size(limits(2_000, 4_096), Some(20));
+        assert_eq!((sizing.workers, sizing.cron, sizing.db_maxconn), (5, 20, Some(4)));
+        assert_eq!(size(limits(2_000, 4_096), Some(0)).db_maxconn, Some(13));
+    }
+
+    #[test]
     fn without_limits_a_small_machine_is_assumed_and_said() {
-        assert_eq!(size(Limits::default()).workers, 5);
+        assert_eq!(size(Limits::default(), None).workers, 5);
         assert_eq!(
-            size(Limits { millicpus: Some(1_500), memory: None }).to_string(),
+            size(Limits { millicpus: Some(1_500), memory: None }, None).to_string(),
             "sizes for 1.5 CPU and 4 GiB (assumed, nothing is limited): 4 workers, 2 cron, db_maxconn 11; the \
              proxy has to send /websocket to gevent_port"
         );
         assert_eq!(
-            size(limits(2_000, 1_024)).to_string(),
+            size(limits(2_000, 1_024), None).to_string(),
             "sizes for 2 CPU and 1 GiB: threaded mode (a second process does not fit below 1.5 GiB), 1 cron thread; \
              /websocket is on http_port"
         );
@@ -192,7 +200,7 @@ mod tests {
     fn the_sum_of_all_pools_stays_below_postgresqls_default() {
         for cpus in 0..40 {
             for mib in (0..20_000).step_by(250) {
-                let sizing = size(limits(cpus * 500, mib));
+                let sizing = size(limits(cpus * 500, mib), None);
                 let pools = sizing.db_maxconn.unwrap_or(64) * (sizing.workers + sizing.cron + 1).min(20);
                 assert!(sizing.workers == 0 || pools <= CONNECTIONS, "{sizing}");
             }

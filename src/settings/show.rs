@@ -17,7 +17,13 @@ const COLUMN: usize = 40;
 /// A value that may be shown.
 fn shown<'a>(key: &str, text: &'a str) -> &'a str {
     let empty = matches!(text, "" | "False");
-    if options::is_secret(key) && !empty { HIDDEN } else { text }
+    if !empty && (options::is_secret(key) || has_credentials(text)) { HIDDEN } else { text }
+}
+
+/// An address with an account in it: `redis://:s3cret@cache`, `https://key@sentry.example.com`.
+fn has_credentials(text: &str) -> bool {
+    text.split_once("://")
+        .is_some_and(|(_, rest)| rest.split('/').next().is_some_and(|host| host.contains('@')))
 }
 
 /// The effective text of an option; a password that is yet to be hashed counts as given.

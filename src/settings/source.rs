@@ -64,6 +64,8 @@ pub fn env_files(files: &[PathBuf]) -> Result<Environment, Vec<Problem>> {
                 continue;
             }
         };
+        // Editors on Windows write a byte order mark; Docker passes over it too.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
         for (index, line) in text.lines().enumerate() {
             let line = line.trim_start();
             if line.is_empty() || line.starts_with('#') {
@@ -138,8 +140,19 @@ pub fn world(environment: &Environment) -> World {
     let limits = cgroup::limits();
     match places(environment) {
         Ok((places, advice)) => {
-            let addons = discover::addons_path(&discover::roots(&places));
+            let roots = discover::roots(&places);
+            let addons = discover::addons_path(&roots);
             let addons = addons.iter().map(|path| path.display().to_string()).collect();
+            let mut advice: Vec<String> = advice.into_iter().collect();
+            if !roots.iter().any(|root| root.kind == discover::Kind::Core)
+                && let Some(odoo) = &places.odoo
+            {
+                advice.push(format!(
+                    "Odoo's own modules cannot be found from {} (an editable installation?): set ODOO_ADDONS_PATH if they \
+                     are not in Odoo's package",
+                    odoo.display()
+                ));
+            }
             World { limits, cpus: cpus as u64, addons, advice, refused: None }
         }
         Err(problem) => World { limits, cpus: cpus as u64, refused: Some(problem), ..World::default() },

@@ -65,6 +65,18 @@ pub const LOG_SHORTHANDS: &[(&str, &str)] =
 const OUTDATED: &[(&str, &str)] =
     &[("xmlrpc_port", "http_port"), ("xmlrpc_interface", "http_interface"), ("xmlrpc", "http_enable")];
 
+/// Names of old that Odoo reads once more and warns of (`configmanager._warn_deprecated_options`), and those of today.
+const DEPRECATED: &[(&str, &str)] = &[
+    ("geoip_database", "geoip_city_db"),
+    ("osv_memory_age_limit", "transient_age_limit"),
+    ("longpolling_port", "gevent_port"),
+];
+
+/// Today's name of a key that Odoo is giving up.
+pub fn successor(key: &str) -> Option<&'static str> {
+    DEPRECATED.iter().find(|(old, _)| *old == key).map(|(_, new)| *new)
+}
+
 /// The option of that key, or `None` for keys that are not Odoo's.
 pub fn find(key: &str) -> Option<&'static OptionSpec> {
     OPTIONS.iter().find(|option| option.key == key)
@@ -76,7 +88,8 @@ pub fn is_secret(key: &str) -> bool {
         return option.secret;
     }
     let key = key.to_lowercase();
-    ["passw", "secret", "token", "api_key", "apikey", "private_key"].iter().any(|word| key.contains(word))
+    let words = ["pass", "pwd", "secret", "token", "credential", "private", "dsn", "apikey"];
+    words.iter().any(|word| key.contains(word)) || key == "key" || key.ends_with("_key")
 }
 
 /// The key Odoo stores a file's key under.

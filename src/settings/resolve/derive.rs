@@ -151,6 +151,9 @@ impl Resolver<'_> {
                 self.integer(option.key);
                 return;
             }
+            Kind::Text if option.key == "data_dir" && (no || text.is_empty()) => {
+                "write the path of a folder; without one Odoo would take the current one".to_owned()
+            }
             _ if no && NEVER_FALSE.contains(&option.key) => "write a list, or leave it out".to_owned(),
             _ if no || (text.is_empty() && option.default.is_empty()) => return,
             Kind::Float if text.trim().parse::<f64>().is_err() => "write a number, such as 1.5".to_owned(),

@@ -55,7 +55,7 @@ pub struct World {
     /// Folders of modules, in Odoo's order; empty leaves `addons_path` to Odoo.
     pub addons: Vec<String>,
     /// What is worth a warning about them.
-    pub advice: Option<String>,
+    pub advice: Vec<String>,
     /// Why they cannot be used, if they cannot.
     pub refused: Option<Problem>,
 }
@@ -295,6 +295,10 @@ impl Resolver<'_> {
         candidates.extend(explicit);
         candidates.extend(spelled);
         for alias in connection.aliases {
+            // Docker's links set these, and so does Kubernetes for a Service named `db`, which nobody has chosen.
+            if alias.starts_with("DB_PORT_") && self.inputs.environment.get("DB_SERVICE_HOST").is_some() {
+                continue;
+            }
             let value = self.variable(alias).filter(|candidate| !candidate.text.is_empty());
             candidates.extend(value.and_then(|candidate| self.typed(option, alias, candidate)));
         }
@@ -342,7 +346,7 @@ impl Resolver<'_> {
     /// break and NUL.
     fn shaped(&mut self, option: &OptionSpec, name: &str, candidate: Candidate) -> Option<Candidate> {
         let why = match option.key {
-            "db_password" => conf::unrepresentable(candidate.text.trim_matches([' ', '\t'])),
+            "db_password" => conf::unspeakable(&candidate.text),
             _ => conf::unrepresentable(&candidate.text),
         };
         let Some(why) = why else { return Some(candidate) };

@@ -69,7 +69,8 @@ impl Resolver<'_> {
                     ));
                 }
                 None => {
-                    let near = nearest(key, OPTIONS.iter().map(|option| option.key));
+                    let near =
+                        options::successor(key).or_else(|| nearest(key, OPTIONS.iter().map(|o| o.key)));
                     let near = near.map_or(String::new(), |name| format!(" (did you mean {name}?)"));
                     self.warnings.push(format!(
                         "{} line {}: {key} is no option of Odoo 18; kept for modules that read it{near}",
@@ -88,7 +89,7 @@ impl Resolver<'_> {
 
     /// `ODOO_*` that is no option: other software uses the prefix, so a typing error can only be warned about.
     pub(super) fn check_odoo_names(&mut self) {
-        for (name, value) in &self.inputs.environment.values {
+        for (name, value) in self.inputs.environment.values.iter().filter(|(_, value)| !value.is_empty()) {
             let Some(rest) = name.strip_prefix("ODOO_") else { continue };
             let linked = service_link(rest) || service_address(name, value);
             if linked || reference::KNOWN_ODOO_VARIABLES.contains(&name.as_str()) {
@@ -126,7 +127,7 @@ impl Resolver<'_> {
     /// Unknown variables of our own prefix.
     pub(super) fn own_variables(&mut self) {
         let known: Vec<&str> = VARIABLES.iter().map(|variable| variable.name).collect();
-        for (name, value) in &self.inputs.environment.values {
+        for (name, value) in self.inputs.environment.values.iter().filter(|(_, value)| !value.is_empty()) {
             let ours = name.starts_with(reference::PREFIX) && !service_address(name, value);
             if ours && !known.contains(&name.as_str()) {
                 let near = nearest(name, known.iter().copied());

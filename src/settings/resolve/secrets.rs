@@ -9,19 +9,36 @@ use crate::settings::{Origin, Secret};
 /// What examples and templates put where a secret belongs.
 const PLACEHOLDERS: &[&str] = &["change_me", "changeme", "change-me"];
 
+fn is_placeholder(text: &str) -> bool {
+    let text = text.to_lowercase();
+    PLACEHOLDERS.iter().any(|placeholder| text.contains(placeholder))
+}
+
+fn still_a_placeholder(key: &str, origin: &str) -> Problem {
+    Problem::new(
+        format!("{key} is still a placeholder"),
+        format!("{origin}: the value contains CHANGE_ME or its like"),
+        "put the real secret there; a file named by a _FILE variable keeps it out of the environment",
+    )
+}
+
 impl Resolver<'_> {
     /// Refuses placeholders. Returns the master password where it is plain text and has to be hashed.
     pub(super) fn secrets(&mut self) -> Option<Secret> {
         let mut problems = Vec::new();
         for setting in &self.settings {
-            let secret = options::find(&setting.key).is_some_and(|option| option.secret);
-            let text = setting.text.to_lowercase();
-            if secret && PLACEHOLDERS.iter().any(|placeholder| text.contains(placeholder)) {
-                problems.push(Problem::new(
-                    format!("{} is still a placeholder", setting.key),
-                    format!("{}: the value contains CHANGE_ME or its like", setting.origin),
-                    "put the real secret there; a file named by a _FILE variable keeps it out of the environment",
-                ));
+            if options::is_secret(&setting.key) && is_placeholder(&setting.text) {
+                problems.push(still_a_placeholder(&setting.key, &setting.origin.to_string()));
+            }
+        }
+        let base = self.inputs.base.iter();
+        for (path, section) in base.flat_map(|base| base.document.sections.iter().map(|s| (&base.path, s))) {
+            let entries = section.entries.iter().filter(|_| section.name != "options");
+            for entry in
+                entries.filter(|entry| options::is_secret(&entry.key) && is_placeholder(&entry.value))
+            {
+                let place = format!("{path} line {}", entry.line);
+                problems.push(still_a_placeholder(&format!("{} in [{}]", entry.key, section.name), &place));
             }
         }
         // One problem for one value.

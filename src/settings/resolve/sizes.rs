@@ -13,11 +13,15 @@ const DEFAULT_SOFT: i64 = 2_147_483_648;
 impl Resolver<'_> {
     /// Replaces `auto` by a number, and sets what follows from it where nobody has.
     pub(super) fn automatic_sizes(&mut self) {
-        let Some(workers) = self.settings.iter_mut().find(|setting| setting.key == "workers") else { return };
-        if workers.text != AUTO {
+        if self.text("workers").is_none_or(|setting| setting.text != AUTO) {
             return;
         }
-        let sizing = sizing::size(self.inputs.world.limits);
+        let cron = match self.text("max_cron_threads") {
+            Some(_) => self.integer("max_cron_threads").and_then(|number| u64::try_from(number).ok()),
+            None => None,
+        };
+        let sizing = sizing::size(self.inputs.world.limits, cron);
+        let Some(workers) = self.settings.iter_mut().find(|setting| setting.key == "workers") else { return };
         workers.text = sizing.workers.to_string();
         workers.origin = Origin::Sizing;
         let computed = [("max_cron_threads", Some(sizing.cron)), ("db_maxconn", sizing.db_maxconn)];
