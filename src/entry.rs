@@ -15,8 +15,8 @@ use crate::health::server::Board;
 use crate::health::verdict::Question;
 use crate::health::{client, server};
 use crate::process::children::Program;
-use crate::process::inherited;
 use crate::process::signals::{For, Signals};
+use crate::process::{death, inherited};
 use crate::settings::{resolve, source};
 use crate::{foreground, logging, odoo, output, preflight, run};
 
@@ -31,6 +31,20 @@ const FLUSH: Duration = Duration::from_secs(1);
 /// # Errors
 /// Whatever ends it otherwise than by an asked-for stop.
 pub fn serve(arguments: &[String]) -> Result<Exit, Failure> {
+    let result = supervise(arguments);
+    // A one-shot by `docker exec` is not why its container ends.
+    let one_shot = arguments.iter().any(|argument| argument == "--stop-after-init");
+    if let Err(failure) = &result
+        && (!one_shot || std::process::id() == 1)
+    {
+        // From the environment itself, since the settings may be what is wrong.
+        let given = std::env::var("ENTRYPOINT_TERMINATION_LOG").ok();
+        death::leave_message(&resolve::termination_log(given), &failure.to_string());
+    }
+    result
+}
+
+fn supervise(arguments: &[String]) -> Result<Exit, Failure> {
     preflight::refuse_root()?;
     close_to_others();
     let runtime = runtime()?;

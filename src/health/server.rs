@@ -24,6 +24,7 @@ use super::verdict::{Question, Snapshot, answer};
 use crate::error::Problem;
 use crate::exit::Exit;
 use crate::lifecycle::Moment;
+use crate::process::inherited::without_signals;
 
 /// More at once than any set of probes; the next one waits in the kernel's queue.
 const CONNECTIONS: usize = 512;
@@ -120,12 +121,13 @@ pub fn start(address: SocketAddr, board: Arc<Board>) -> Result<(), (Exit, Proble
         (Exit::Internal, problem)
     })?;
     let thread = std::thread::Builder::new().name("probes".to_owned()).stack_size(256 * 1024);
-    let spawned = thread.spawn(move || {
+    let serve = move || {
         runtime.block_on(async {
             tokio::spawn(page::serve(board.clone(), board.door.subscribe()));
             serve(&listener, &board).await;
         });
-    });
+    };
+    let spawned = without_signals(|| thread.spawn(serve));
     spawned.map(|_| ()).map_err(|error| {
         let problem = Problem::new(
             "cannot start the probe server's thread",

@@ -12,6 +12,8 @@ use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::process::inherited::without_signals;
+
 /// What waits for a stalled reader before lines are dropped.
 pub const LIMIT: usize = 8 * 1024 * 1024;
 /// Room beyond [`LIMIT`] for the supervisor's own lines, which explain what happens meanwhile.
@@ -83,7 +85,7 @@ pub fn start(notice: fn(u64) -> String) -> io::Result<()> {
     let queue = Arc::new(Queue { state: Mutex::default(), changed: Condvar::new(), notice });
     let own = queue.clone();
     let thread = std::thread::Builder::new().name("output".to_owned()).stack_size(128 * 1024);
-    thread.spawn(move || own.write_to(&mut Stderr))?;
+    without_signals(|| thread.spawn(move || own.write_to(&mut Stderr)))?;
     // A second start in one process (tests) keeps the first.
     let _ = QUEUE.set(queue);
     Ok(())

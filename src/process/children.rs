@@ -10,7 +10,7 @@ use std::process::{Command, ExitStatus, Stdio};
 
 use nix::errno::Errno;
 use nix::libc;
-use nix::sys::signal::{SigSet, SigmaskHow};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 
 use super::image::Image;
 use super::inherited;
@@ -99,12 +99,7 @@ pub fn spawn(program: &Program, attached: Attached<'_>) -> Result<Pid, (Exit, Pr
         command.pre_exec(prepare);
     }
     // Until the child has its own dispositions a signal to it would run our handlers and be lost.
-    let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK);
-    let spawned = command.spawn();
-    if let Ok(before) = before {
-        let _ = before.thread_set_mask();
-    }
-    match spawned {
+    match inherited::without_signals(|| command.spawn()) {
         Ok(child) => Ok(Pid::try_from(child.id()).unwrap_or(Pid::MAX)),
         Err(error) => Err(not_started(program, &error)),
     }
@@ -167,7 +162,31 @@ pub fn reap_and_watch() -> Vec<(Pid, Change)> {
     changes(libc::WUNTRACED)
 }
 
+/// Whether there is no child left, dead or alive. As PID 1 or as a subreaper we then have no descendants either: each of
+/// them descends from a child.
+pub fn none_left() -> bool {
+    // SAFETY: all zeroes is a valid value, which the call fills; `WNOWAIT` leaves every status where it is.
+    #[allow(unsafe_code, reason = "nix's waitid is one more way of waiting")]
+    let result = unsafe {
+        let mut status: libc::siginfo_t = std::mem::zeroed();
+        libc::waitid(libc::P_ALL, 0, &raw mut status, libc::WEXITED | libc::WNOHANG | libc::WNOWAIT)
+    };
+    result < 0 && Errno::last() == Errno::ECHILD
+}
+
 fn changes(flags: libc::c_int) -> Vec<(Pid, Change)> {
+    // Held back while we look: of a thousand orphans that end meanwhile one signal is left, and not a thousand handlers run.
+    let mut child = SigSet::empty();
+    child.add(Signal::SIGCHLD);
+    let before = child.thread_swap_mask(SigmaskHow::SIG_BLOCK);
+    let changed = collect(flags);
+    if let Ok(before) = before {
+        let _ = before.thread_set_mask();
+    }
+    changed
+}
+
+fn collect(flags: libc::c_int) -> Vec<(Pid, Change)> {
     let mut changed = Vec::new();
     loop {
         let mut status: libc::c_int = 0;

@@ -5,7 +5,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use nix::libc;
-use nix::sys::signal::SigSet;
+use nix::sys::signal::{SigSet, SigmaskHow};
 
 /// The highest signal number of Linux (`SIGRTMAX`).
 pub const LAST_SIGNAL: i32 = 64;
@@ -59,6 +59,16 @@ pub fn blocked(number: i32) -> bool {
 pub fn unblock() {
     // Can only fail for an unknown constant.
     let _ = SigSet::empty().thread_set_mask();
+}
+
+/// Starts something with every signal blocked, which a thread that it starts inherits: signals are the first thread's.
+pub fn without_signals<T>(start: impl FnOnce() -> T) -> T {
+    let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK);
+    let started = start();
+    if let Ok(before) = before {
+        let _ = before.thread_set_mask();
+    }
+    started
 }
 
 /// Gives a child that is about to execute its program the dispositions and the mask that the caller gave us. Nothing of

@@ -7,6 +7,7 @@ use nix::errno::Errno;
 use nix::libc;
 use nix::sys::signal::{Signal, kill};
 
+use super::children;
 use crate::lifecycle::{Pid, Relayed};
 
 /// Looks at the tree at most so often before what is there is killed; the caller comes back.
@@ -52,6 +53,10 @@ fn parse_stat(bytes: &[u8]) -> Option<(Pid, char)> {
 /// there once is killed, what is still there after that forks faster than it is killed, so it is stopped first. A
 /// stopped process forks no more, and unlike a dead one it frees no place for the others.
 pub fn kill_all(rounds: u32) -> bool {
+    // One call instead of all of `/proc`, in nearly every stop.
+    if children::none_left() {
+        return false;
+    }
     let mut pids = descendants();
     if pids.is_empty() {
         return false;

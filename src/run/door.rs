@@ -20,8 +20,8 @@ use crate::settings::{Odoo, Settings};
 /// After a crash those who come wait for the new Odoo. When PostgreSQL keeps it from starting for this long they get the
 /// page instead.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// A port that could not be had after a crash is tried again.
-const RETRY: Duration = Duration::from_secs(1);
+/// A port that could not be had after a crash is tried again: the old processes are on their way out.
+const RETRY: Duration = Duration::from_millis(50);
 
 /// Odoo's socket and what it is used for.
 pub struct Door {
@@ -126,7 +126,7 @@ impl Door {
         }
         self.due = match self.take_port() {
             Ok(()) => None,
-            // The old processes may still be on their way out.
+            // Or somebody else has it, which the next start says.
             Err(_) => Some(now + RETRY),
         };
         if self.due.is_none() {

@@ -25,7 +25,7 @@ use crate::output::reader::Reader;
 use crate::output::record::Notice;
 use crate::preflight::Ready;
 use crate::process::signals::{Incoming, Signals};
-use crate::process::{children, death, hooks, tree};
+use crate::process::{children, hooks, tree};
 use crate::settings::Settings;
 
 /// How often the loop shows that it turns.
@@ -110,11 +110,7 @@ pub async fn serve(mut ready: Ready, board: Arc<Board>, signals: &mut Signals) -
     supervisor.care.end();
     match std::mem::take(&mut supervisor.problems) {
         problems if problems.is_empty() => Ok(exit),
-        problems => {
-            let failure = Failure { exit, problems };
-            death::leave_message(&supervisor.settings.termination_log, &failure.to_string());
-            Err(failure)
-        }
+        problems => Err(Failure { exit, problems }),
     }
 }
 

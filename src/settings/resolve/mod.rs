@@ -4,6 +4,7 @@
 //! variable that holds exactly what the image declares (`HOST=db`) is a default and not explicit.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 mod databases;
 mod derive;
@@ -106,6 +107,13 @@ pub fn listen(environment: &Environment) -> Result<SocketAddr, Problem> {
             "not an address with a port (write 0.0.0.0:8080, [::]:8080 or 127.0.0.1:9000)",
         )
     })
+}
+
+/// The file for the reason of an end alone: it is wanted where all the rest is wrong.
+pub fn termination_log(given: Option<String>) -> PathBuf {
+    const NAME: &str = "ENTRYPOINT_TERMINATION_LOG";
+    let default = VARIABLES.iter().find(|variable| variable.name == NAME).map(|variable| variable.default);
+    given.filter(|text| !text.is_empty()).unwrap_or_else(|| default.unwrap_or_default().to_owned()).into()
 }
 
 /// A refused value: the variable, the value and the accepted form. Never for a secret.

@@ -105,6 +105,10 @@ fn the_end_is_left_for_kubernetes(test: &Test) {
     launch.env("ENTRYPOINT_AUTH_GRACE", "0").run().expect_code(69);
     let text = fs::read_to_string(&message).unwrap();
     assert!(text.contains("(exit code 69)") && !text.contains("wrong"), "{text}");
+    // Even where the settings are what is wrong.
+    let launch = product.launch().env("ENTRYPOINT_TERMINATION_LOG", &message).env("ODOO_WORKERS", "many");
+    launch.run().expect_code(78);
+    assert!(fs::read_to_string(&message).unwrap().contains("ODOO_WORKERS"));
     let nowhere = test.dir().join("nowhere");
     let launch = product.launch().env("ENTRYPOINT_TERMINATION_LOG", &nowhere).env("PASSWORD", "wrong");
     launch.env("ENTRYPOINT_AUTH_GRACE", "0").run().expect_code(69);
