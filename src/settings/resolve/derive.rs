@@ -152,7 +152,14 @@ impl Resolver<'_> {
                 return;
             }
             Kind::Text if option.key == "data_dir" && (no || text.is_empty()) => {
-                "write the path of a folder; without one Odoo would take the current one".to_owned()
+                self.problems.push(Problem::new(
+                    "data_dir is not a folder",
+                    format!(
+                        "{origin}: data_dir = {text:?}, for which Odoo takes the folder it is started in"
+                    ),
+                    "write the path of a folder, or leave the line out",
+                ));
+                return;
             }
             _ if no && NEVER_FALSE.contains(&option.key) => "write a list, or leave it out".to_owned(),
             _ if no || (text.is_empty() && option.default.is_empty()) => return,

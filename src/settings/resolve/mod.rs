@@ -111,9 +111,8 @@ pub fn listen(environment: &Environment) -> Result<SocketAddr, Problem> {
 
 /// The file for the reason of an end alone: it is wanted where all the rest is wrong.
 pub fn termination_log(given: Option<String>) -> PathBuf {
-    const NAME: &str = "ENTRYPOINT_TERMINATION_LOG";
-    let default = VARIABLES.iter().find(|variable| variable.name == NAME).map(|variable| variable.default);
-    given.filter(|text| !text.is_empty()).unwrap_or_else(|| default.unwrap_or_default().to_owned()).into()
+    let default = || default_of("ENTRYPOINT_TERMINATION_LOG").to_owned();
+    given.filter(|text| !text.is_empty()).unwrap_or_else(default).into()
 }
 
 /// A refused value: the variable, the value and the accepted form. Never for a secret.

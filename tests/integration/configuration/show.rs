@@ -35,7 +35,8 @@ fn the_document_of_the_settings_is_the_tables(_: &Test) {
 }
 
 fn json_tells_every_option_and_no_secret(test: &Test) {
-    let conf = "[options]\ndb_host = file\nsmtp_password = hush-smtp\nmodule_api_key = hush-key\n[mail]\ntoken = hush-token\n";
+    let conf = "[options]\ndb_host = file\nsmtp_password = hush-smtp\nmodule_api_key = hush-key\n\
+                sentry = https://hush-dsn@sentry.example.com/1\n[mail]\ntoken = hush-token\nsmtp_pass = hush-pass\n";
     let run = product(test)
         .env("ODOO_RC", test.write("odoo.conf", conf))
         .env("HOST", "own")

@@ -14,6 +14,7 @@ pub const CHECKS: &[Check] = &[
     ),
     ("a_password_of_a_flag_goes_no_further", a_password_of_a_flag_goes_no_further),
     ("files_are_0600_in_a_0700_folder", files_are_0600_in_a_0700_folder),
+    ("subcommands_and_odoo_itself_get_no_secret", subcommands_and_odoo_itself_get_no_secret),
     ("a_password_file_is_read", a_password_file_is_read),
     ("odoo_gets_the_accounts_name_not_the_roles", odoo_gets_the_accounts_name_not_the_roles),
 ];
@@ -57,8 +58,8 @@ impl Watch<'_> {
     }
 }
 
-/// In every phase: waiting for PostgreSQL, waiting for the lock, installing, booting, serving, stopping; and where things go
-/// wrong.
+/// In every phase: waiting for PostgreSQL, installing, booting, serving, after a crash, draining, stopping; in the text and the
+/// JSON of the log, in the reason of the end; and where things go wrong.
 fn no_secret_is_in_any_argv_environment_log_or_answer(test: &Test) {
     let product = Product::empty(test, &Odoo::Double);
     let (password, smtp, master) = ("correct-horse-battery", "hush-hush-smtp", "hush-hush-master");
@@ -70,6 +71,7 @@ fn no_secret_is_in_any_argv_environment_log_or_answer(test: &Test) {
     let mut watch = Watch { product: &product, program: program.clone(), secrets: &secrets, looked_at: 0 };
     let base =
         test.write("secret.conf", format!("[options]\nsmtp_password = {smtp}\n[a_module]\ntoken = {smtp}\n"));
+    let reason = test.dir().join("reason");
     let launch = || {
         product
             .launch()
@@ -78,8 +80,12 @@ fn no_secret_is_in_any_argv_environment_log_or_answer(test: &Test) {
             .env("ODOO_ADMIN_PASSWD", master)
             .env("ODOO_LOG_LEVEL", "debug")
             .env("ENTRYPOINT_LOG_LEVEL", "debug")
+            .env("ENTRYPOINT_LOG_FORMAT", "json")
+            .env("ENTRYPOINT_DRAIN_DELAY", "300ms")
+            .env("ENTRYPOINT_TERMINATION_LOG", &reason)
             .env("DOUBLE_MODULE_DELAY", "0.2")
     };
+    test.write("reason", "");
     // Waiting: the role has another password for now.
     alter("another");
     let process = launch().env("ENTRYPOINT_AUTH_GRACE", "1h").start();
@@ -104,6 +110,17 @@ fn no_secret_is_in_any_argv_environment_log_or_answer(test: &Test) {
     }
     let refused = test.launch("/bin/cat").arg(&environ).run();
     assert!(!refused.status.success() && refused.stdout.is_empty(), "{}", refused.stdout);
+    // A crash, and its restart.
+    nix::sys::signal::kill(
+        nix::unistd::Pid::from_raw(product.odoo(&process).expect("Odoo runs")),
+        nix::sys::signal::Signal::SIGKILL,
+    )
+    .unwrap();
+    crate::harness::until_true("it is ready again", 2 * SOON, || {
+        watch.look(&process);
+        process.stderr().matches("boot -> serving").count() == 2
+            || process.stderr().matches("boot to serving").count() == 2
+    });
     process.signal(nix::sys::signal::Signal::SIGTERM);
     crate::harness::until_true("it has stopped", SOON, || {
         watch.look(&process);
@@ -126,6 +143,7 @@ fn no_secret_is_in_any_argv_environment_log_or_answer(test: &Test) {
     ] {
         let ended = launch.run();
         ended.expect_code(code);
+        watch.check("the reason of the end", &fs::read_to_string(&reason).unwrap());
         watch.check("stderr", &ended.stderr);
         watch.check("stdout", &ended.stdout);
     }
@@ -175,4 +193,37 @@ fn odoo_gets_the_accounts_name_not_the_roles(test: &Test) {
     assert_eq!(value("USER"), value("LOGNAME"));
     assert!(value("HOST").is_none() && value("DB").is_none() && value("ENTRYPOINT_LISTEN").is_none());
     stop(&process);
+}
+
+/// However the flag is written: what a subcommand takes stays its own, and secrets go into the file.
+fn subcommands_and_odoo_itself_get_no_secret(test: &Test) {
+    let odoo = test.write("tell", "#!/bin/sh\necho \"$@\"\nenv\n");
+    fs::set_permissions(&odoo, fs::Permissions::from_mode(0o755)).unwrap();
+    let launch = || {
+        let launch = test.launch(test.world().product()).env("ENTRYPOINT_ODOO_BIN", &odoo);
+        let launch = launch.env("ODOO_RC", test.write("empty.conf", "[options]\n")).env("USER", "odoo");
+        launch
+            .env("PASSWORD", "hush-1")
+            .env("ODOO_SMTP_PASSWORD", "hush-2")
+            .env("ODOO_ADMIN_PASSWORD", "hush-3")
+    };
+    for arguments in [
+        &["odoo", "shell", "-whush-4", "-d", "prod"][..],
+        &["odoo", "shell", "-w", "hush-4", "-d", "prod"],
+        &["odoo", "shell", "--db_password=hush-4", "-d", "prod"],
+        &["odoo", "shell", "--db_pass", "hush-4", "--smtp-passw=hush-5", "-d", "prod"],
+        &["odoo", "--version"],
+        &["odoo", "--help"],
+    ] {
+        let run = launch().args(arguments).run();
+        run.expect_code(0);
+        assert!(!run.stdout.contains("hush-"), "{arguments:?}: {}", run.stdout);
+        assert_eq!(
+            run.stdout.lines().next().unwrap().contains("prod"),
+            arguments.contains(&"prod"),
+            "{}",
+            run.stdout
+        );
+        assert!(run.stdout.contains("\nLOGNAME=") && run.stdout.contains("\nHOME="), "{}", run.stdout);
+    }
 }
