@@ -16,7 +16,15 @@ means unset, but for `DB` (none chosen) and `PASSWORD` (no password). `odoo-entr
 force, where it comes from and what it shadows; `odoo-entrypoint config check` prints every problem at once.
 
 Every variable of the first and the last table also takes the form `NAME_FILE`: the path of a file that holds the value, less
-one newline at its end. Both forms at once are an error.
+one newline at its end. Both forms at once are an error. `ODOO_RC`, `ODOO_INIT` and the supervisor's own hold no secrets and have no
+such form.
+
+In CI, before a deployment:
+
+* Compose: `docker compose run --rm --no-deps odoo config check` checks what the service is given, mounts and secrets included.
+* A file of lines `NAME=VALUE` (Compose's `env_file`, a ConfigMap's `envs`): `odoo-entrypoint config check --env-file FILE
+  --assume-files -- -c deploy/odoo.conf`. Values are literal, as Docker's `--env-file` takes them: quotes are a part of the value, and
+  nothing is interpolated. `--assume-files` takes files that `_FILE` variables name for readable.
 
 ## Database
 ";
