@@ -100,7 +100,9 @@ impl Marker {
 
     /// Writes what the next start would report. A folder that is full loses the report and nothing else.
     pub fn write(&self, text: &str) {
-        if let Err(error) = fs::write(&self.0, text) {
+        // Whole or not at all, since the kill may come in the middle of it.
+        let temporary = self.0.with_extension("new");
+        if let Err(error) = fs::write(&temporary, text).and_then(|()| fs::rename(&temporary, &self.0)) {
             tracing::debug!("cannot write {}: {error}", self.0.display());
         }
     }
