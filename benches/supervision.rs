@@ -334,21 +334,30 @@ impl Bench {
             "{:<46} {:>11} {:>11} {:>11} {:>11} {:>11}",
             "", "this", "tini", "dumb-init", "s6", "supervisord"
         );
-        self.orphans();
-        self.duties();
-        self.serve_alone();
-        self.output();
-        for (name, odoo) in [("real Odoo", Odoo::real().ok()), ("the double", Some(Odoo::Double))] {
-            if let Some(odoo) = odoo {
-                self.crashes(world, name, &odoo);
-                break;
-            }
+        // `cargo bench --bench supervision -- output` measures that alone.
+        let asked: Vec<String> = env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+        let wanted = |name: &str| asked.is_empty() || asked.iter().any(|one| one == name);
+        if wanted("orphans") {
+            self.orphans();
+        }
+        if wanted("duties") {
+            self.duties();
+        }
+        if wanted("serve") {
+            self.serve_alone();
+        }
+        if wanted("output") {
+            self.output();
+        }
+        let odoo = Odoo::real().map(|odoo| ("real Odoo", odoo)).unwrap_or(("the double", Odoo::Double));
+        if wanted("crashes") {
+            self.crashes(world, odoo.0, &odoo.1);
         }
     }
 
     fn orphans(&self) {
         let mut rates = vec![Vec::new(); 5];
-        for round in 0..7 {
+        for round in 0..9 {
             for (index, init) in Init::ALL.into_iter().enumerate() {
                 // supervisord takes minutes for all of it.
                 if init == Init::Supervisord && round > 0 {

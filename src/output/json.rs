@@ -90,11 +90,13 @@ fn plain(message: &str) -> String {
 /// A JSON string (RFC 8259, section 7).
 fn quote(value: &str, to: &mut String) {
     to.push('"');
-    // What needs no escape goes over in one piece: nearly all of every line.
-    for piece in value.split_inclusive(|c: char| c.is_ascii_control() || matches!(c, '"' | '\\')) {
-        let last = piece.chars().next_back().filter(|c| c.is_ascii_control() || matches!(c, '"' | '\\'));
-        to.push_str(last.map_or(piece, |c| piece.strip_suffix(c).unwrap_or(piece)));
-        match last {
+    // What needs no escape goes over in one piece: nearly all of every line. All that needs one is ASCII.
+    let mut rest = value;
+    while let Some(at) = rest.bytes().position(|byte| byte < 0x20 || matches!(byte, b'"' | b'\\' | 0x7f)) {
+        let (piece, from) = rest.split_at_checked(at).unwrap_or((rest, ""));
+        to.push_str(piece);
+        let mut chars = from.chars();
+        match chars.next() {
             None => {}
             Some('"') => to.push_str("\\\""),
             Some('\\') => to.push_str("\\\\"),
@@ -102,7 +104,9 @@ fn quote(value: &str, to: &mut String) {
             Some('\t') => to.push_str("\\t"),
             Some(c) => _ = write!(to, "\\u{:04x}", u32::from(c)),
         }
+        rest = chars.as_str();
     }
+    to.push_str(rest);
     to.push('"');
 }
 

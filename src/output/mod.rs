@@ -19,7 +19,7 @@ pub const LIMIT: usize = 8 * 1024 * 1024;
 /// Room beyond [`LIMIT`] for the supervisor's own lines, which explain what happens meanwhile.
 const OWN_ROOM: usize = 64 * 1024;
 /// What an idle queue keeps of its memory.
-const KEPT: usize = 64 * 1024;
+const KEPT: usize = 256 * 1024;
 /// At most so much in one `write`, so that the count of what is still waiting stays true.
 const PIECE: usize = 64 * 1024;
 

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::json::{Assembler, RECORD_LIMIT};
 use super::record::{Notice, Watch};
-use super::{Format, pass};
+use super::{Format, KEPT, pass};
 
 /// The largest that an unprivileged process gets by default (`/proc/sys/fs/pipe-max-size`).
 const PIPE_SIZE: i32 = 1024 * 1024;
@@ -35,6 +35,8 @@ pub struct Reader {
     /// Whether a piece of that line was passed on already.
     in_line: bool,
     chunk: Vec<u8>,
+    /// What is passed on next; kept for its memory.
+    out: Vec<u8>,
     assembler: Assembler,
     watch: Watch,
     last_read: Option<Instant>,
@@ -58,6 +60,7 @@ impl Reader {
             tail: Vec::new(),
             in_line: false,
             chunk: Vec::new(),
+            out: Vec::new(),
             assembler: Assembler::default(),
             watch: Watch::default(),
             last_read: None,
@@ -99,7 +102,7 @@ impl Reader {
     /// Reads and passes on what is there: at most a pipe's worth, so that one who never stops writing cannot hold us.
     pub fn drain(&mut self) -> Vec<Notice> {
         let mut notices = Vec::new();
-        let mut out = Vec::new();
+        let mut out = std::mem::take(&mut self.out);
         let mut total = 0;
         self.chunk.resize(CHUNK, 0);
         let mut chunk = std::mem::take(&mut self.chunk);
@@ -120,7 +123,10 @@ impl Reader {
         }
         if !out.is_empty() {
             pass(&out);
+            out.clear();
+            out.shrink_to(KEPT);
         }
+        self.out = out;
         notices
     }
 

@@ -89,7 +89,8 @@ impl Watch {
             }
             return None;
         }
-        let text = String::from_utf8_lossy(line);
+        // Only its beginning means anything here, and a busy log has long lines.
+        let text = String::from_utf8_lossy(line.get(..2 * QUOTED).unwrap_or(line));
         let record = parse(&text)?;
         self.in_error = matches!(record.level, "ERROR" | "CRITICAL");
         if self.in_error {
