@@ -18,7 +18,7 @@ const PIPE_SIZE: i32 = 1024 * 1024;
 const CHUNK: usize = 64 * 1024;
 /// A busy log is read so many times a second and not once a line: at 10,000 lines a second that is the difference between
 /// a fifth of a core and nothing. The first line after a pause is passed on at once.
-const BUSY: Duration = Duration::from_millis(10);
+const BUSY: Duration = Duration::from_millis(20);
 /// After this long without anything new the log is not busy, and what has no end yet is passed on without it.
 const IDLE: Duration = Duration::from_millis(50);
 /// A line without an end is passed on in pieces of this size.
