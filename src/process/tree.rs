@@ -125,6 +125,16 @@ pub fn signal_of(relayed: Relayed) -> Signal {
     }
 }
 
+/// Something that changes when a process executes another image, or the same one anew: where its stack begins, which the
+/// kernel chooses at random each time (field 28 of `/proc/PID/stat`). `None` where that is not to be had.
+pub fn image(pid: Pid) -> Option<u64> {
+    let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
+    let text = String::from_utf8_lossy(&stat);
+    // The field after the name is the third.
+    let field = text.get(text.rfind(')')? + 1..)?.split_whitespace().nth(28 - 3)?;
+    field.parse().ok().filter(|address| *address != 0)
+}
+
 /// Whether a process is there and not just waiting to be reaped.
 pub fn exists(pid: Pid) -> bool {
     let stat = fs::read(format!("/proc/{pid}/stat")).ok();
@@ -151,6 +161,13 @@ mod tests {
         assert_eq!(parse_stat(b"7 (a) Z 1 (b)) S 42 7 7 0"), Some((42, 'S')));
         assert_eq!(parse_stat(b"7 (x) Z"), None);
         assert_eq!(parse_stat(b""), None);
+    }
+
+    #[test]
+    fn an_image_stays_the_same_while_it_runs() {
+        let own = Pid::try_from(std::process::id()).unwrap();
+        assert_eq!(image(own), image(own));
+        assert_eq!(image(Pid::MAX), None);
     }
 
     #[test]

@@ -69,6 +69,8 @@ struct Supervisor {
     care: care::Care,
     /// Waits for the new handlers of an Odoo that executes itself anew.
     reload: Option<JoinHandle<()>>,
+    /// The image of the Odoo that serves.
+    image: Option<u64>,
     problems: Vec<Problem>,
     exit: Option<Exit>,
 }
@@ -103,6 +105,7 @@ pub async fn serve(mut ready: Ready, board: Arc<Board>, signals: &mut Signals) -
         door,
         care,
         reload: None,
+        image: None,
         problems: Vec::new(),
         exit: None,
     };
@@ -240,6 +243,12 @@ impl Supervisor {
             self.stop_samplers();
         }
         self.door.enter(after, now);
+        self.image = match after {
+            Phase::Serving => self.lifecycle.child().and_then(tree::image),
+            // A reload may begin in these.
+            Phase::Boot | Phase::Draining => self.image,
+            _ => None,
+        };
         self.board.publish(|snapshot| {
             snapshot.phase = after;
             snapshot.since = now;

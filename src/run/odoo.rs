@@ -16,8 +16,7 @@ use crate::output::reader::Reader;
 use crate::process::children::{self, Attached, Program};
 use crate::process::{hooks, tree};
 
-/// How often an Odoo that executes itself anew is looked at. It imports for half a second before it handles signals, so its
-/// time without handlers is not missed.
+/// How often an Odoo that executes itself anew is looked at.
 const RELOAD_STEP: Duration = Duration::from_millis(20);
 
 /// The pipe for Odoo's stderr. A terminal is inherited, so that it stays one for Odoo too; JSON has to be made here.
@@ -136,8 +135,8 @@ impl Supervisor {
         }
     }
 
-    /// Odoo is about to execute itself anew in the same process. Nobody says when it has: its handlers are gone for a
-    /// while, and then there are new ones.
+    /// Odoo is about to execute itself anew in the same process. Nobody says when it has: its image is another one then,
+    /// and for a while it has no handlers.
     pub(super) fn reloading(&mut self, pid: Pid) {
         if self.reload.as_ref().is_some_and(|task| !task.is_finished()) {
             return;
@@ -146,9 +145,11 @@ impl Supervisor {
         self.stop_samplers();
         self.events.push_back(Event::Reloading(pid));
         let outbox = self.outbox.clone();
+        // What it said may be read late, when it has executed already: the image that served is what counts.
+        let before = self.image.take().or_else(|| tree::image(pid));
         self.reload = Some(tokio::spawn(async move {
             let handles = || tree::catches(pid, Signal::SIGTERM);
-            while handles() {
+            while handles() && tree::image(pid) == before {
                 tokio::time::sleep(RELOAD_STEP).await;
             }
             // When it ends instead, this is told nobody any more.

@@ -193,10 +193,14 @@ fn under_a_terminal(test: &Test, driver: &str) -> String {
 
 const PROGRAM: &str = r#"
 import os, signal, sys
-def says(name): return lambda *_: print(name, os.get_terminal_size(0).columns, flush=True)
+# Not print: a handler that interrupts another print would fail.
+def say(text): os.write(1, (text + "\n").encode())
+def says(name): return lambda *_: say(f"{name} {os.get_terminal_size(0).columns}")
 for name in ("INT", "WINCH", "CONT", "QUIT"): signal.signal(getattr(signal, "SIG" + name), says(name))
-print("foreground" if os.tcgetpgrp(0) == os.getpgrp() else "background", flush=True)
-for line in sys.stdin: print("read", line.strip(), flush=True); line.strip() == "bye" and sys.exit(7)
+say("foreground" if os.tcgetpgrp(0) == os.getpgrp() else "background")
+for line in sys.stdin:
+    say("read " + line.strip())
+    if line.strip() == "bye": sys.exit(7)
 "#;
 
 /// As `docker run -it` has it: a session of its own, nobody who could continue what was stopped.

@@ -104,7 +104,11 @@ fn a_reader_that_comes_back_is_told_what_it_missed(test: &Test) {
         read(&mut text);
         String::from_utf8_lossy(&text).contains("lines were dropped here")
     });
-    stop(&process);
+    process.signal(Signal::SIGTERM);
+    until_true("it ends", SOON, || {
+        read(&mut text);
+        process.exited().is_some()
+    });
     read(&mut text);
     let text = String::from_utf8(text).expect("no character was cut");
     let kept = text.lines().filter(|line| line.bytes().all(|byte| byte == b'x') && line.len() == 127).count();
