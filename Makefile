@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo build test lint bench check clean
+.PHONY: help demo build test lint bench fuzz check clean
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 
@@ -21,6 +21,9 @@ lint: ## formatting, clippy, shellcheck; warnings are errors
 
 bench: ## the measurements
 	@. scripts/provision.sh; need_for_tests; need_packages tini dumb-init s6 supervisor; need_rust; cargo bench --locked
+
+fuzz: ## ten minutes of random input for each parser
+	@scripts/fuzz.sh
 
 check: ## what CI runs
 	@.ci/run

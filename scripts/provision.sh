@@ -312,4 +312,6 @@ need_for_tests() {
     local source=${ODOO_SOURCE:-/opt/odoo-18.0}
     [ -f "$source/odoo-bin" ] || source=''
     need_for_serving "$source"
+    # The master password is verified as Odoo does it.
+    need_packages python3-passlib
 }

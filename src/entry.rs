@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use tokio::runtime::Runtime;
 
+use crate::addons::verbs;
+use crate::cli::{AddonsCheck, AddonsList};
 use crate::error::{Failure, Problem};
 use crate::exit::Exit;
 use crate::health::server::Board;
@@ -62,7 +64,7 @@ fn supervise(arguments: &[String]) -> Result<Exit, Failure> {
         server::start(address, board.clone()).map_err(|(exit, problem)| Failure::one(exit, problem))?;
     }
     let settings = preflight::settings(&environment, &args)?;
-    let ready = preflight::check(settings)?;
+    let ready = preflight::check(settings, &environment)?;
     let files = ready.files.clone();
     let result = runtime.block_on(run::serve(ready, board, &mut signals));
     // A name that is being resolved cannot be interrupted; it ends with the process.
@@ -105,7 +107,13 @@ pub fn odoo_itself(arguments: &[String]) -> Result<Exit, Failure> {
     let path =
         odoo::launch::find(named.map(std::path::Path::new), environment.get("PATH").unwrap_or_default())
             .map_err(|(exit, problem)| Failure::one(exit, problem))?;
-    program(path.into(), arguments.iter().map(OsString::from).collect())
+    // Even for these Odoo reads a configuration, and a broken one would end it.
+    let environment = preflight::environment(std::path::Path::new("/dev/null"));
+    run_program(&Program {
+        path,
+        arguments: arguments.iter().map(OsString::from).collect(),
+        environment: Some(environment),
+    })
 }
 
 /// Any other program.
@@ -113,10 +121,14 @@ pub fn odoo_itself(arguments: &[String]) -> Result<Exit, Failure> {
 /// # Errors
 /// It cannot be started.
 pub fn program(name: OsString, arguments: Vec<OsString>) -> Result<Exit, Failure> {
+    run_program(&foreground::program(name, arguments))
+}
+
+fn run_program(program: &Program) -> Result<Exit, Failure> {
     close_to_others();
     let runtime = runtime()?;
     let mut signals = install(&runtime, For::Program)?;
-    runtime.block_on(foreground::run(&foreground::program(name, arguments), &mut signals))
+    runtime.block_on(foreground::run(program, &mut signals))
 }
 
 /// Asks the running supervisor one question; 0 is yes and 1 is no.
@@ -141,6 +153,24 @@ pub fn healthcheck(question: Question) -> Result<Exit, Failure> {
             Ok(Exit::Unhealthy)
         }
     }
+}
+
+/// `addons list`.
+///
+/// # Errors
+/// The settings are wrong, and no folder is named.
+pub fn addons_list(asked: &AddonsList) -> Result<Exit, Failure> {
+    print(&verbs::list(asked)?)
+}
+
+/// `addons check`; 81 where something breaks a rule.
+///
+/// # Errors
+/// The settings are wrong, and no folder is named.
+pub fn addons_check(asked: &AddonsCheck) -> Result<Exit, Failure> {
+    let (text, exit) = verbs::check(asked)?;
+    print(&text)?;
+    Ok(exit)
 }
 
 /// Writes to stdout. A reader that went away (`| head`) is no error.
@@ -173,7 +203,11 @@ fn close_to_others() {
     }
 }
 
-fn runtime() -> Result<Runtime, Failure> {
+/// The event loop of this thread.
+///
+/// # Errors
+/// No descriptors are left.
+pub fn runtime() -> Result<Runtime, Failure> {
     tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
         let hint = "raise the limit of open files (ulimit -n)";
         let problem = Problem::new("cannot start the event loop", error.to_string(), hint);

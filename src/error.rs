@@ -58,12 +58,12 @@ impl fmt::Display for Failure {
 
 /// The name nearest to `given` among `known`, for "did you mean"; `None` when nothing is near.
 ///
-/// Near is a Levenshtein distance of at most a third of the length, so that three letters allow one mistake.
+/// Near is at most one mistake in three letters: a letter too many, too few or wrong, or two neighbours swapped.
 pub fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let limit = (given.chars().count() / 3).max(1);
     known
         .into_iter()
-        .map(|name| (strsim::levenshtein(given, name), name))
+        .map(|name| (strsim::osa_distance(given, name), name))
         .filter(|(distance, _)| *distance <= limit)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, name)| name)

@@ -24,6 +24,8 @@ pub enum Exit {
     Config,
     /// Installing or updating modules failed.
     Update,
+    /// A module on the addons path breaks a rule (`addons check`).
+    Addons,
     /// The program exists and cannot be executed.
     NotExecutable,
     /// The program does not exist.
@@ -47,6 +49,7 @@ impl Exit {
             Exit::Root => 77,
             Exit::Config => 78,
             Exit::Update => 80,
+            Exit::Addons => 81,
             Exit::NotExecutable => 126,
             Exit::NotFound => 127,
             Exit::StopOverBudget => 137,

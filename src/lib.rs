@@ -14,6 +14,7 @@
 //! `output::{record, json}`.
 //! [`run`] is the one loop around it: gather events, step, perform actions.
 
+pub mod addons;
 pub mod cli;
 pub mod database;
 pub mod entry;
@@ -30,3 +31,4 @@ pub mod preflight;
 pub mod process;
 pub mod run;
 pub mod settings;
+pub mod verbs;

@@ -7,7 +7,7 @@ use odoo_entrypoint::cli::{self, Invocation};
 use odoo_entrypoint::error::{Failure, Problem};
 use odoo_entrypoint::exit::Exit;
 use odoo_entrypoint::process::inherited;
-use odoo_entrypoint::{entry, logging, names};
+use odoo_entrypoint::{entry, logging, names, verbs};
 
 fn main() -> ExitCode {
     inherited::unblock();
@@ -20,6 +20,9 @@ fn main() -> ExitCode {
         Ok(Invocation::OdooItself(arguments)) => entry::odoo_itself(&arguments),
         Ok(Invocation::Program(name, arguments)) => entry::program(name, arguments),
         Ok(Invocation::Healthcheck(question)) => entry::healthcheck(question),
+        Ok(Invocation::Config(config)) => verbs::config::run(&config),
+        Ok(Invocation::AddonsList(asked)) => entry::addons_list(&asked),
+        Ok(Invocation::AddonsCheck(asked)) => entry::addons_check(&asked),
         Ok(Invocation::ShortHelp) => entry::print(cli::SHORT_HELP),
         Ok(Invocation::LongHelp) => entry::print(&cli::long_help()),
         Ok(Invocation::Version) => entry::print(concat!("odoo-entrypoint ", env!("CARGO_PKG_VERSION"), "\n")),

@@ -1,19 +1,26 @@
-//! Everything that can be found wrong before anything is started: uid, settings, files, ports, Odoo's executable.
+//! Everything that can be found wrong before anything is started: uid, settings, folders, ports, Odoo's executable.
 
+mod folders;
+
+use std::ffi::OsString;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use nix::unistd::{Uid, User, geteuid, getuid};
 use socket2::{Domain, Protocol, Socket, Type};
 
+use crate::addons;
 use crate::error::{Failure, Problem};
 use crate::exit::Exit;
 use crate::odoo::args::{self, Args, UsageError};
 use crate::odoo::launch::{self, Identity};
+use crate::odoo::master::Master;
+use crate::odoo::path;
 use crate::odoo::render::{Files, render as texts, write};
 use crate::settings::raw::Environment;
-use crate::settings::resolve::{Inputs, resolve};
+use crate::settings::resolve::{DATA_DIR, Inputs, resolve};
 use crate::settings::{Odoo, Settings, source};
 
 /// What a start needs, all of it checked.
@@ -25,7 +32,9 @@ pub struct Ready {
     /// Odoo's executable.
     pub odoo: PathBuf,
     /// Odoo's environment.
-    pub environment: Vec<(std::ffi::OsString, std::ffi::OsString)>,
+    pub environment: Vec<(OsString, OsString)>,
+    /// The master password on its way into the rendered file.
+    pub master: Option<Arc<Master>>,
 }
 
 /// Refuses to start Odoo as root: a hole in any module would be one in the whole container.
@@ -67,7 +76,7 @@ pub fn settings(environment: &Environment, args: &Args) -> Result<Settings, Fail
         Ok(base) => (base, Vec::new()),
         Err(problem) => (None, vec![problem]),
     };
-    match resolve(&Inputs { environment, args, base: base.as_ref() }) {
+    match resolve(&Inputs { environment, args, base: base.as_ref(), world: &source::world(environment) }) {
         Ok(settings) if problems.is_empty() => Ok(settings),
         Ok(_) => Err(Failure { exit: Exit::Config, problems }),
         Err(others) => {
@@ -77,27 +86,73 @@ pub fn settings(environment: &Environment, args: &Args) -> Result<Settings, Fail
     }
 }
 
-/// Checks the world around valid settings, for a server: [`render`], and before it the ports.
+/// Checks the world around valid settings, and writes Odoo's files.
 ///
 /// # Errors
-/// 78 for a port that is taken, and those of [`render`].
-pub fn check(settings: Settings) -> Result<Ready, Failure> {
-    for warning in &settings.warnings {
-        tracing::warn!("{warning}");
-    }
+/// Every problem of [`problems`] at once, and those of [`render`].
+pub fn check(settings: Settings, environment: &Environment) -> Result<Ready, Failure> {
+    tell(&settings);
+    all(problems(&settings, environment, &mut |line| tracing::warn!("{line}")))?;
     if settings.policy.one_shot {
-        // It binds nothing, and may run beside a server in the same container.
+        // It may run beside a server in the same container. And it asks nobody for a master password.
         return render(settings, &folder_of_a_run());
-    }
-    let ports = ports(&settings.odoo).into_iter();
-    let problems: Vec<Problem> =
-        ports.filter_map(|(key, port)| port_taken(&settings.odoo, key, port)).collect();
-    if !problems.is_empty() {
-        return Err(Failure { exit: Exit::Config, problems });
     }
     // A fixed name, so that a restarted container replaces its file and others find it; one per user, so that
     // another's in a shared /tmp is not in the way.
-    render(settings, &format!("odoo-entrypoint-{}", geteuid()))
+    let mut ready = render(settings, &format!("odoo-entrypoint-{}", geteuid()))?;
+    if let Some(plain) = ready.settings.master_password.take() {
+        let (odoo, files) = (ready.settings.odoo.clone(), ready.files.clone());
+        ready.master = Some(Arc::new(Master::start(plain, odoo, files)));
+    }
+    Ok(ready)
+}
+
+/// Says what has been decided and what is odd.
+fn tell(settings: &Settings) {
+    for note in &settings.notes {
+        tracing::info!("{note}");
+    }
+    for warning in &settings.warnings {
+        tracing::warn!("{warning}");
+    }
+}
+
+/// One failure of all problems. Its exit code is theirs where they agree.
+///
+/// # Errors
+/// There are problems.
+pub fn all(found: Vec<(Exit, Problem)>) -> Result<(), Failure> {
+    let Some((first, _)) = found.first() else { return Ok(()) };
+    let exit = if found.iter().all(|(exit, _)| exit == first) { *first } else { Exit::Config };
+    Err(Failure { exit, problems: found.into_iter().map(|(_, problem)| problem).collect() })
+}
+
+/// What is wrong with the world around valid settings: folders that cannot be written, ports that are taken, modules that
+/// end every request of Odoo. `caution` is told what is odd.
+pub fn problems(
+    settings: &Settings,
+    environment: &Environment,
+    caution: &mut dyn FnMut(String),
+) -> Vec<(Exit, Problem)> {
+    let mut problems = folders::problems(settings);
+    if !settings.policy.one_shot {
+        let ports = ports(&settings.odoo).into_iter();
+        problems.extend(ports.filter_map(|(key, port)| port_taken(&settings.odoo, key, port)));
+    }
+    let mut found: Vec<(Exit, Problem)> =
+        problems.into_iter().map(|problem| (Exit::Config, problem)).collect();
+    let modules = addons::start(settings, environment);
+    modules.cautions.into_iter().for_each(caution);
+    found.extend(modules.problems.into_iter().map(|problem| (Exit::Addons, problem)));
+    found
+}
+
+/// Odoo's executable.
+///
+/// # Errors
+/// It is missing (127), or cannot be executed (126).
+pub fn odoo(settings: &Settings) -> Result<PathBuf, (Exit, Problem)> {
+    launch::find(settings.odoo_bin.as_deref(), &std::env::var("PATH").unwrap_or_default())
 }
 
 /// The folder of a run that may be one of several in a container, and must not touch the server's.
@@ -110,16 +165,15 @@ pub fn folder_of_a_run() -> String {
 /// # Errors
 /// 126 or 127 for Odoo's executable, 73 where no folder takes the rendered file.
 pub fn render(settings: Settings, folder: &str) -> Result<Ready, Failure> {
-    let search = std::env::var("PATH").unwrap_or_default();
-    let odoo = launch::find(settings.odoo_bin.as_deref(), &search)
-        .map_err(|(exit, problem)| Failure::one(exit, problem))?;
+    let odoo = odoo(&settings).map_err(|(exit, problem)| Failure::one(exit, problem))?;
     let rendered = texts(&settings.odoo);
     let files = write(&rendered, &settings.runtime_dirs, folder)
         .map_err(|problem| Failure::one(Exit::CannotWrite, problem))?;
     let identity = identity(&settings.odoo);
-    let environment =
+    let mut environment =
         launch::environment(std::env::vars_os(), &files.conf, files.pgpass.as_deref(), &identity);
-    Ok(Ready { settings, files, odoo, environment })
+    launch::limit_threads(&mut environment, settings.numeric_threads);
+    Ok(Ready { settings, files, odoo, environment, master: None })
 }
 
 /// The ports Odoo will bind.
@@ -161,14 +215,33 @@ fn bind(address: SocketAddr) -> io::Result<()> {
     socket.listen(1)
 }
 
+/// The environment of an Odoo that needs nothing of the settings: without our input, with a name and a home.
+pub fn environment(rendered: &Path) -> Vec<(OsString, OsString)> {
+    let identity = own_account().map_or_else(
+        || Identity { name: "odoo".to_owned(), home: "/".into() },
+        |account| Identity { name: account.name, home: account.dir },
+    );
+    launch::environment(std::env::vars_os(), rendered, None, &identity)
+}
+
+/// Odoo's data directory as Odoo reads its path.
+pub fn data_dir(odoo: &Odoo) -> PathBuf {
+    let setting = odoo.options.iter().find(|setting| setting.key == "data_dir");
+    path::expand(setting.map_or(DATA_DIR, |setting| &setting.text), |name| match name {
+        "HOME" => own_account().map(|account| account.dir.display().to_string()),
+        name => std::env::var(name).ok(),
+    })
+}
+
+fn own_account() -> Option<User> {
+    User::from_uid(Uid::current()).ok().flatten()
+}
+
 /// Who Odoo runs as. A uid without an account (OpenShift) is called `odoo`, and lives in the data directory.
 fn identity(odoo: &Odoo) -> Identity {
-    let account = User::from_uid(Uid::current()).ok().flatten();
-    let data = odoo.options.iter().find(|setting| setting.key == "data_dir");
-    let data = data.map_or(PathBuf::from("/"), |setting| PathBuf::from(&setting.text));
-    match account {
+    match own_account() {
         Some(account) if account.dir.is_dir() => Identity { name: account.name, home: account.dir },
-        Some(account) => Identity { name: account.name, home: data },
-        None => Identity { name: "odoo".to_owned(), home: data },
+        Some(account) => Identity { name: account.name, home: data_dir(odoo) },
+        None => Identity { name: "odoo".to_owned(), home: data_dir(odoo) },
     }
 }

@@ -57,6 +57,30 @@ pub async fn content(session: &Session) -> Result<Content, Refusal> {
     }
 }
 
+/// What the server and our role in it are like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Server {
+    /// Connections that are open to roles like ours: `max_connections` without those kept for superusers.
+    pub connections: u64,
+    /// Whether our role is a superuser.
+    pub superuser: bool,
+}
+
+/// Asks.
+///
+/// # Errors
+/// The connection's.
+pub async fn server(session: &Session) -> Result<Server, Refusal> {
+    let sql = "SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int, \
+         rolsuper FROM pg_roles WHERE rolname = current_user";
+    let rows = session.query(sql).await?;
+    let mut columns = rows.into_iter().next().unwrap_or_default().into_iter();
+    let connections = columns.next().flatten().and_then(|text| text.parse().ok());
+    let superuser = columns.next().flatten().is_some_and(|text| text == "t");
+    // A pooler may answer these with something else, and then there is nothing to compare with.
+    Ok(Server { connections: connections.unwrap_or(u64::MAX), superuser })
+}
+
 /// Whether the role may create databases.
 ///
 /// # Errors

@@ -1,10 +1,11 @@
 //! PostgreSQL: waiting until Odoo can use it, knowing what is in it, and the lock among replicas.
 //!
-//! [`classify`] and [`plan`] are pure; [`connect`], [`facts`] and [`prepare`] talk to the server.
+//! [`classify`], [`limits`] and [`plan`] are pure; [`connect`], [`facts`] and [`prepare`] talk to the server.
 
 pub mod classify;
 pub mod connect;
 pub mod facts;
+pub mod limits;
 pub mod plan;
 pub mod prepare;
 

@@ -7,8 +7,8 @@ use tokio::time::Instant;
 
 use super::classify::{self, Class, Refusal, Verdict};
 use super::connect::{Session, identifier};
-use super::facts::{self, Content};
-use super::{Target, plan};
+use super::facts::{self, Content, Server};
+use super::{Target, limits, plan};
 use crate::error::Problem;
 use crate::exit::Exit;
 use crate::lifecycle::Work;
@@ -33,6 +33,8 @@ pub enum Trouble {
 pub trait Progress {
     /// The wait goes on because of this.
     fn waiting(&self, database: &str, refusal: &Refusal);
+    /// Something about the server is odd, and no reason to stop.
+    fn advise(&self, line: String);
 }
 
 /// Waits until every chosen database can be used, and returns what is to be done in them.
@@ -44,7 +46,10 @@ pub async fn prepare(settings: &Settings, progress: &impl Progress) -> Result<Ve
     let mut works = Vec::new();
     // A login is some milliseconds of waiting for a new backend, so this one is tried beside the first.
     let target = settings.database.clone();
-    let early = tokio::spawn(async move { Session::open(&target, COMMON).await });
+    let early = tokio::spawn(async move {
+        let session = Session::open(&target, COMMON).await?;
+        facts::server(&session).await
+    });
     for database in &settings.databases {
         let content = loop {
             let session = wait.database(database).await?;
@@ -62,9 +67,13 @@ pub async fn prepare(settings: &Settings, progress: &impl Progress) -> Result<Ve
         );
     }
     // It counts last, so that what is wrong with the used database is told first.
-    if !matches!(early.await, Ok(Ok(_))) {
-        wait.login(COMMON).await?;
-    }
+    let server = match early.await {
+        Ok(Ok(server)) => server,
+        _ => wait.server().await?,
+    };
+    let role = limits::role(&settings.database, &server, settings.strict);
+    let lines = [limits::advice(&settings.odoo, &server), role.map_err(|problem| (Exit::Config, problem))?];
+    lines.into_iter().flatten().for_each(|line| progress.advise(line));
     Ok(works)
 }
 
@@ -119,11 +128,16 @@ impl<'a, P: Progress> Wait<'a, P> {
         }
     }
 
-    async fn login(&mut self, database: &str) -> Result<Session, Lost> {
+    /// Logs into the database that is common to all, and asks what the server is like.
+    async fn server(&mut self) -> Result<Server, Lost> {
         loop {
-            match Session::open(self.target(), database).await {
-                Ok(session) => return Ok(session),
-                Err(refusal) => self.pause(database, &refusal).await?,
+            let answer = match Session::open(self.target(), COMMON).await {
+                Ok(session) => facts::server(&session).await,
+                Err(refusal) => Err(refusal),
+            };
+            match answer {
+                Ok(server) => return Ok(server),
+                Err(refusal) => self.pause(COMMON, &refusal).await?,
             }
         }
     }

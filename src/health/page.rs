@@ -4,7 +4,6 @@
 use std::fmt::Write;
 use std::net::TcpListener as StdListener;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -13,21 +12,16 @@ use hyper::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER,
 };
 use hyper::server::conn::http1;
-use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
-use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
-use super::server::Board;
+use super::server::{self, Board};
 use super::verdict::Snapshot;
 use crate::lifecycle::{Moment, Phase};
 
 /// More at once than a starting Odoo is worth; the next ones wait in the kernel's queue.
 const CONNECTIONS: usize = 128;
-const HEAD_DEADLINE: Duration = Duration::from_secs(10);
-/// hyper's smallest.
-const MAX_HEAD: usize = 8 * 1024;
 /// Where the page is. Odoo has no route there.
 const PATH: &str = "/-/starting";
 /// How often the page asks again, in seconds.
@@ -48,7 +42,7 @@ pub async fn serve(board: Arc<Board>, mut door: watch::Receiver<Option<Arc<StdLi
                 // First, so that nobody is taken from the queue once it is Odoo's.
                 biased;
                 _ = door.changed() => continue,
-                () = accept(&listener, &board, &slots) => {}
+                () = server::answer_all(&listener, &slots, connections(), &board, respond) => {}
             }
         }
         if door.changed().await.is_err() {
@@ -57,33 +51,11 @@ pub async fn serve(board: Arc<Board>, mut door: watch::Receiver<Option<Arc<StdLi
     }
 }
 
-/// Never returns while the socket listens.
-async fn accept(listener: &TcpListener, board: &Arc<Board>, slots: &Arc<Semaphore>) {
-    loop {
-        // The semaphore is never closed.
-        let Ok(slot) = slots.clone().acquire_owned().await else { return };
-        let Ok((stream, _)) = listener.accept().await else {
-            // No descriptors left, or it was let go and the door is about to say so.
-            tokio::time::sleep(Duration::from_millis(20)).await;
-            continue;
-        };
-        let board = board.clone();
-        tokio::spawn(async move {
-            let service = service_fn(move |request| {
-                let response = respond(&request, &board);
-                async move { Ok::<_, std::convert::Infallible>(response) }
-            });
-            let connection = http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(HEAD_DEADLINE)
-                .max_buf_size(MAX_HEAD)
-                // The next request on it would be for Odoo.
-                .keep_alive(false)
-                .serve_connection(TokioIo::new(stream), service);
-            let _ = connection.await;
-            drop(slot);
-        });
-    }
+/// One request each: the next one on the connection would be for Odoo.
+fn connections() -> http1::Builder {
+    let mut connections = http1::Builder::new();
+    connections.keep_alive(false);
+    connections
 }
 
 fn respond(request: &Request<Incoming>, board: &Board) -> Response<Full<Bytes>> {

@@ -182,7 +182,21 @@ fn runtime(listener: std::net::TcpListener) -> io::Result<(tokio::runtime::Runti
 }
 
 async fn serve(listener: &TcpListener, board: &Arc<Board>) {
+    let mut connections = http1::Builder::new();
+    connections.half_close(true);
     let slots = Arc::new(Semaphore::new(CONNECTIONS));
+    answer_all(listener, &slots, connections, board, respond).await;
+}
+
+/// Answers whoever connects, as many at a time as there are slots, until it is dropped.
+pub(super) async fn answer_all(
+    listener: &TcpListener,
+    slots: &Arc<Semaphore>,
+    mut connections: http1::Builder,
+    board: &Arc<Board>,
+    respond: fn(&Request<Incoming>, &Board) -> Response<Full<Bytes>>,
+) {
+    connections.timer(TokioTimer::new()).header_read_timeout(HEAD_DEADLINE).max_buf_size(MAX_HEAD);
     loop {
         // The semaphore is never closed.
         let Ok(slot) = slots.clone().acquire_owned().await else { return };
@@ -192,19 +206,14 @@ async fn serve(listener: &TcpListener, board: &Arc<Board>) {
             continue;
         };
         let board = board.clone();
+        let connections = connections.clone();
         tokio::spawn(async move {
             let service = service_fn(move |request| {
                 let response = respond(&request, &board);
                 async move { Ok::<_, std::convert::Infallible>(response) }
             });
-            let connection = http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(HEAD_DEADLINE)
-                .max_buf_size(MAX_HEAD)
-                .half_close(true)
-                .serve_connection(TokioIo::new(stream), service);
             // A client that sent garbage or went away has had its answer.
-            let _ = connection.await;
+            let _ = connections.serve_connection(TokioIo::new(stream), service).await;
             drop(slot);
         });
     }

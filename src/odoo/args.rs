@@ -126,26 +126,42 @@ pub fn parse(arguments: &[String]) -> Result<Args, UsageError> {
 /// # Errors
 /// A flag of these without its value.
 pub fn of_subcommand(arguments: &[String]) -> Result<(Args, Vec<String>), UsageError> {
-    const TAKEN: &[&str] = &["config", "db_host", "db_port", "db_user", "db_password", "db_sslmode"];
     let mut args = Args::default();
     let mut left = Vec::new();
     let mut rest = arguments.iter();
     while let Some(argument) = rest.next() {
-        let (name, inline) = match argument.split_once('=') {
-            Some((name, value)) if name.starts_with("--") => (name, Some(value.to_owned())),
-            _ => (argument.as_str(), None),
-        };
-        let option = match flag_of(name) {
-            Some(Flag::Option(option, None)) if TAKEN.contains(&option.key) => option,
-            _ => {
-                left.push(argument.clone());
-                continue;
-            }
+        if argument == "--" {
+            left.push(argument.clone());
+            left.extend(rest.by_ref().cloned());
+            break;
+        }
+        let Some((option, name, inline)) = taken(argument) else {
+            left.push(argument.clone());
+            continue;
         };
         let value = inline.or_else(|| rest.next().cloned()).ok_or_else(|| needs_value(name))?;
         args.take(option, name, value)?;
     }
     Ok((args, left))
+}
+
+/// The option that an argument of a subcommand gives, if it is one that is taken out: its flag, and the value that stands in the
+/// same argument (`--db_password=x`, `-wx`). A long flag may be abbreviated, as `optparse` and `argparse` take it.
+fn taken(argument: &str) -> Option<(&'static OptionSpec, &str, Option<String>)> {
+    const TAKEN: &[&str] =
+        &["config", "db_host", "db_port", "db_user", "db_password", "db_sslmode", "smtp_password"];
+    let (name, inline) = if argument.starts_with("--") {
+        argument.split_once('=').map_or((argument, None), |(name, value)| (name, Some(value.to_owned())))
+    } else {
+        let (name, attached) = argument.split_at_checked(2)?;
+        (name, (!attached.is_empty()).then(|| attached.to_owned()))
+    };
+    let flag =
+        if name.starts_with("--") { long_flag(name).ok().map(|(_, flag)| flag) } else { flag_of(name) };
+    match flag? {
+        Flag::Option(option, None) if TAKEN.contains(&option.key) => Some((option, name, inline)),
+        _ => None,
+    }
 }
 
 impl Args {
@@ -157,6 +173,8 @@ impl Args {
             // Odoo appends what flags say to what the file says; the resolver does the same.
             key if option.place == Place::File && !OF_ONE_RUN.contains(&key) => {
                 let wrong = match option.kind {
+                    // The settings replace it by a number.
+                    Kind::Int if key == "workers" && value == "auto" => None,
                     Kind::Int if options::odoo_integer(&value).is_none() => Some("an integer"),
                     Kind::Float if value.trim().parse::<f64>().is_err() => Some("a number"),
                     Kind::Choice(words) if !words.contains(&value.as_str()) => Some("one of its words"),
@@ -335,6 +353,16 @@ mod tests {
         assert_eq!(args.config.as_deref(), Some("/a.conf"));
         assert_eq!(given(&args), [("db_password", "s3cret")]);
         assert_eq!(left, ["shell", "-d", "prod", "--no-http"]);
+        let arguments =
+            ["shell", "-ws3cret", "--db_pass=s3cret", "--smtp-passw", "s3cret", "-c/a", "-p80", "--", "-wx"];
+        let (args, left) =
+            of_subcommand(&arguments.map(str::to_owned)).unwrap_or_else(|error| panic!("{}", error.message));
+        assert_eq!(
+            given(&args),
+            [("db_password", "s3cret"), ("db_password", "s3cret"), ("smtp_password", "s3cret")]
+        );
+        assert_eq!(args.config.as_deref(), Some("/a"));
+        assert_eq!(left, ["shell", "-p80", "--", "-wx"]);
     }
 
     #[test]

@@ -224,12 +224,21 @@ where
     text
 }
 
-/// Why a value from outside cannot stand in the file, or `None` when it can.
-pub fn unrepresentable(value: &str) -> Option<&'static str> {
+/// Why a value can stand in no file of this kind, libpq's password file included, or `None` when it can.
+pub fn unspeakable(value: &str) -> Option<&'static str> {
     if value.contains('\0') {
         Some("it holds a NUL byte, which no configuration file can hold")
     } else if value.contains(['\n', '\r']) {
         Some("it holds a line break, which odoo.conf cannot hold")
+    } else {
+        None
+    }
+}
+
+/// Why a value from outside cannot stand in the file, or `None` when it can.
+pub fn unrepresentable(value: &str) -> Option<&'static str> {
+    if let Some(why) = unspeakable(value) {
+        Some(why)
     } else if value.trim_matches(blank) != value {
         Some("it begins or ends with a blank, which Odoo strips when it reads odoo.conf")
     } else {

@@ -5,10 +5,10 @@ use std::ffi::OsString;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use crate::error::Problem;
+use crate::error::{Problem, nearest};
 use crate::exit::Exit;
 use crate::lifecycle::{Role, Work};
-use crate::odoo::options;
+use crate::odoo::options::{self, OPTIONS};
 use crate::settings::reference::{self, KNOWN_ODOO_VARIABLES};
 use crate::settings::resolve::connection_variable;
 
@@ -23,7 +23,8 @@ pub fn find(named: Option<&Path>, search: &str) -> Result<PathBuf, (Exit, Proble
     }
     let own = std::fs::metadata("/proc/self/exe").map(|own| (own.dev(), own.ino())).ok();
     let mut not_executable = None;
-    for folder in std::env::split_paths(search) {
+    // An empty entry would be the current folder, which nobody means here.
+    for folder in std::env::split_paths(search).filter(|folder| !folder.as_os_str().is_empty()) {
         for name in ["odoo", "odoo-bin"] {
             let path = folder.join(name);
             let Ok(metadata) = std::fs::metadata(&path) else { continue };
@@ -58,6 +59,9 @@ fn executable(path: &Path) -> Result<(), NotExecutable> {
     let metadata = std::fs::metadata(path).map_err(|error| NotExecutable::Missing(error.to_string()))?;
     if metadata.is_dir() {
         return Err(NotExecutable::Forbidden("is a folder".to_owned()));
+    }
+    if !metadata.is_file() {
+        return Err(NotExecutable::Forbidden("is not a regular file".to_owned()));
     }
     nix::unistd::access(path, nix::unistd::AccessFlags::X_OK).map_err(|error| {
         let mode = metadata.permissions().mode() & 0o7777;
@@ -154,6 +158,16 @@ pub fn environment(
     environment.into_iter().collect()
 }
 
+/// The numeric libraries that modules bring (numpy's BLAS among them) start a thread for each core of the machine, in every
+/// process of Odoo. Their pools are kept in proportion, where nobody has said otherwise.
+pub fn limit_threads(environment: &mut Vec<(OsString, OsString)>, threads: u64) {
+    for name in ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_MAX_THREADS"] {
+        if environment.iter().all(|(known, _)| known != name) {
+            environment.push((name.into(), threads.to_string().into()));
+        }
+    }
+}
+
 /// Whether a variable is an input of this program and has no meaning to Odoo, or would be misread by it.
 fn is_input(name: &str) -> bool {
     let plain = name.strip_suffix("_FILE").unwrap_or(name);
@@ -164,10 +178,18 @@ fn is_input(name: &str) -> bool {
     let misread = matches!(name, "OPENERP_SERVER" | "ODOO_PY_COLORS" | "LISTEN_FDS" | "LISTEN_PID");
     let for_odoo = KNOWN_ODOO_VARIABLES.contains(&name) && !matches!(name, "ODOO_INIT" | "ODOO_UPDATE");
     connection_variable(plain)
+        || (!for_odoo && misspelled_secret(plain))
         || (!for_odoo && (option(name) || option(plain)))
         || matches!(name, "ODOO_INIT" | "ODOO_UPDATE")
         || name.starts_with(reference::PREFIX)
         || misread
+}
+
+/// `ODOO_ADMIN_PASSWORD`: nothing reads it, and whoever set it meant a secret.
+fn misspelled_secret(name: &str) -> bool {
+    let key = name.strip_prefix("ODOO_").map(str::to_lowercase);
+    let near = key.and_then(|key| nearest(&key, OPTIONS.iter().map(|option| option.key)));
+    near.and_then(options::find).is_some_and(|option| option.secret)
 }
 
 #[cfg(test)]
@@ -181,6 +203,7 @@ mod tests {
             ("PGPASSWORD", "s"),
             ("PASSWORD_FILE", "/run/s"),
             ("ODOO_ADMIN_PASSWD", "s"),
+            ("ODOO_ADMIN_PASSWORD", "s"),
             ("ODOO_SMTP_PASSWORD_FILE", "/run/s"),
             ("ENTRYPOINT_LISTEN", "x"),
             ("ODOO_INIT", "base"),

@@ -9,6 +9,9 @@ use crate::error::Problem;
 use crate::odoo::conf;
 use crate::settings::{Odoo, Origin, Secret};
 
+/// The rendered file's name in its folder.
+const CONF: &str = "odoo.conf";
+
 /// The texts of the files that Odoo gets.
 pub struct Rendered {
     /// `odoo.conf`.
@@ -80,6 +83,20 @@ pub fn write(rendered: &Rendered, folders: &[PathBuf], name: &str) -> Result<Fil
     ))
 }
 
+/// Writes `odoo.conf` anew where [`write`] has put it.
+///
+/// # Errors
+/// It cannot be written.
+pub fn write_again(rendered: &Rendered, files: &Files) -> Result<(), Problem> {
+    replace(&files.folder, CONF, &rendered.conf).map(|_| ()).map_err(|error| {
+        Problem::new(
+            "cannot write the rendered odoo.conf",
+            format!("{}: {error}", files.conf.display()),
+            "make room there, or set ENTRYPOINT_RUNTIME_DIR to another folder",
+        )
+    })
+}
+
 fn write_into(rendered: &Rendered, folder: &Path) -> io::Result<Files> {
     match DirBuilder::new().mode(0o700).create(folder) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
@@ -102,7 +119,7 @@ fn write_into(rendered: &Rendered, folder: &Path) -> io::Result<Files> {
         Some(text) => Some(replace(folder, "pgpass", text)?),
         None => None,
     };
-    Ok(Files { folder: folder.to_owned(), conf: replace(folder, "odoo.conf", &rendered.conf)?, pgpass })
+    Ok(Files { folder: folder.to_owned(), conf: replace(folder, CONF, &rendered.conf)?, pgpass })
 }
 
 impl Files {

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::cgroup;
+
 /// From here on the log warns that the limit is near.
 pub const NEAR: u64 = 90;
 /// Below this the warning is armed again.
@@ -22,8 +24,8 @@ pub struct Cgroup {
 impl Cgroup {
     /// Finds it; `None` outside of containers, and where `/sys/fs/cgroup` is not mounted.
     pub fn find() -> Option<Self> {
-        let own = fs::read_to_string("/proc/self/cgroup").ok()?;
-        candidates(Path::new("/sys/fs/cgroup"), &own).into_iter().find(|cgroup| cgroup.events.is_file())
+        let found = candidates(Path::new(cgroup::MOUNT), &cgroup::own());
+        found.into_iter().find(|cgroup| cgroup.events.is_file())
     }
 
     /// How often the kernel has killed in this cgroup because of its limit.
@@ -50,9 +52,7 @@ impl Cgroup {
 /// whose own cgroup is then the root of what is mounted.
 fn candidates(root: &Path, own: &str) -> Vec<Cgroup> {
     let mut found = Vec::new();
-    for line in own.lines() {
-        let mut fields = line.splitn(3, ':').skip(1);
-        let (Some(controllers), Some(path)) = (fields.next(), fields.next()) else { continue };
+    for (controllers, path) in own.lines().filter_map(cgroup::membership) {
         let path = path.trim_start_matches('/');
         if controllers.split(',').any(|name| name == "memory") {
             for folder in [root.join("memory").join(path), root.join("memory")] {
@@ -100,7 +100,9 @@ impl Marker {
 
     /// Writes what the next start would report. A folder that is full loses the report and nothing else.
     pub fn write(&self, text: &str) {
-        if let Err(error) = fs::write(&self.0, text) {
+        // Whole or not at all, since the kill may come in the middle of it.
+        let temporary = self.0.with_extension("new");
+        if let Err(error) = fs::write(&temporary, text).and_then(|()| fs::rename(&temporary, &self.0)) {
             tracing::debug!("cannot write {}: {error}", self.0.display());
         }
     }

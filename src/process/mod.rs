@@ -1,5 +1,6 @@
 //! The process tree: starting, waiting, signalling, and knowing what is below us and why it died.
 
+pub mod cgroup;
 pub mod children;
 pub mod death;
 pub mod hooks;

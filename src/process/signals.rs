@@ -25,7 +25,7 @@ pub enum Incoming {
     Stop(u8),
     /// For Odoo.
     Relay(Relayed),
-    /// It has no meaning in Odoo; `USR2` and the real-time ones would kill it.
+    /// It has no meaning in Odoo; `USR2` would kill it.
     Ignored,
 }
 
@@ -92,9 +92,22 @@ impl Signals {
             let left_alone = whose == For::Serve && LEFT_ALONE_BY_SERVE.contains(number);
             // Between the classic ones and SIGRTMIN lie those that the C library keeps for itself.
             let kept_by_library = (32..first_real_time).contains(number);
+            let left_alone = left_alone || (whose == For::Serve && *number >= first_real_time);
             !NOT_OURS.contains(number) && !left_alone && !kept_by_library
         };
         let signals: Vec<i32> = (1..=LAST_SIGNAL).filter(wanted).collect();
+        if whose == For::Serve {
+            // They mean nothing to Odoo and must not end this process. Caught they would queue, each copy of its own, and taking
+            // one from a queue of 40,000 keeps the kernel busy enough to hold up everything else; ignored they are dropped. A
+            // child gets the caller's dispositions (`inherited::restore`).
+            for number in first_real_time..=LAST_SIGNAL {
+                // SAFETY: ignoring a signal runs no code.
+                #[allow(unsafe_code, reason = "nix cannot represent real-time signals")]
+                unsafe {
+                    libc::signal(number, libc::SIG_IGN);
+                }
+            }
+        }
         let counted = signals.iter().filter(|number| whose == For::Program && **number >= first_real_time);
         for number in counted {
             let Some(count) = usize::try_from(*number).ok().and_then(|index| REAL_TIME.get(index)) else {

@@ -88,10 +88,11 @@ impl Care {
         if percent >= memory::NEAR && !self.near {
             self.near = true;
             let note = format!("its use of memory was at {percent} % of the limit");
-            tracing::warn!("the container's memory is at {percent} % of its limit");
+            // The note first: the kill may come while the line is written.
             if let Some(marker) = &self.marker {
                 marker.write(&note);
             }
+            tracing::warn!("the container's memory is at {percent} % of its limit");
         } else if percent < memory::FAR && self.near {
             self.near = false;
             if let Some(marker) = &self.marker {

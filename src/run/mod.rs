@@ -295,9 +295,16 @@ impl Supervisor {
 
     fn await_database(&mut self) {
         let (settings, outbox) = (self.settings.clone(), self.outbox.clone());
+        let master = self.ready.master.clone();
         self.database = Some(tokio::spawn(async move {
             let event = match prepare::prepare(&settings, &Reasons(&outbox, &settings)).await {
-                Ok(work) => Event::DatabaseReady(work),
+                Ok(work) => match master {
+                    Some(master) => match master.complete().await {
+                        Ok(()) => Event::DatabaseReady(work),
+                        Err(problem) => Event::DatabaseLost(Exit::CannotWrite, problem),
+                    },
+                    None => Event::DatabaseReady(work),
+                },
                 Err((exit, problem)) => Event::DatabaseLost(exit, problem),
             };
             // The loop is gone only when the process ends.
@@ -353,5 +360,9 @@ impl prepare::Progress for Reasons<'_> {
         let place = self.1.database.describe(database);
         let reason = format!("{place}: {} ({})", refusal.class.name(), refusal.text);
         let _ = self.0.send(Message::Waiting(reason));
+    }
+
+    fn advise(&self, line: String) {
+        tracing::warn!("{line}");
     }
 }

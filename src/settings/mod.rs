@@ -3,11 +3,13 @@
 //! [`raw`] is the input as it came, [`resolve`] the one function between, [`Settings`] the result: whoever holds one
 //! holds a valid one. Everything here is pure but [`source`], which reads.
 
+pub mod document;
 pub mod parse;
 pub mod raw;
 pub mod reference;
 pub mod resolve;
 pub mod secret;
+pub mod show;
 pub mod source;
 
 use std::fmt;
@@ -43,6 +45,10 @@ pub enum Origin {
     },
     /// What this image sets when nobody says otherwise.
     Image,
+    /// Computed from the container's limits, because `workers` is `auto`.
+    Sizing,
+    /// Folders of modules that were found.
+    Discovery,
 }
 
 impl fmt::Display for Origin {
@@ -53,6 +59,8 @@ impl fmt::Display for Origin {
             Origin::SecretFile { variable, path } => write!(f, "file {path} named by {variable}"),
             Origin::BaseFile { path, line } => write!(f, "{path} line {line}"),
             Origin::Image => f.write_str("the image's default"),
+            Origin::Sizing => f.write_str("the container's limits"),
+            Origin::Discovery => f.write_str("discovery"),
         }
     }
 }
@@ -66,6 +74,28 @@ pub struct Setting {
     pub text: String,
     /// Where it comes from.
     pub origin: Origin,
+    /// What else was said about it and is not used, the strongest first.
+    pub shadowed: Vec<Shadowed>,
+}
+
+/// A value that another one of more weight has replaced.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Shadowed {
+    /// The text. Possibly a secret, as [`Setting::text`].
+    pub text: String,
+    /// Where it comes from.
+    pub origin: Origin,
+}
+
+/// One of the supervisor's own variables as it is in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnSetting {
+    /// The variable.
+    pub name: &'static str,
+    /// Its text; empty where the default is computed.
+    pub text: String,
+    /// Whether the environment says so, and not the default.
+    pub given: bool,
 }
 
 /// Odoo as the supervisor has to know it.
@@ -87,6 +117,10 @@ pub struct Odoo {
     pub http_enable: bool,
     /// 0 is threaded mode, more is prefork mode.
     pub workers: u32,
+    /// Threads, or in prefork mode processes, for scheduled actions.
+    pub max_cron_threads: u64,
+    /// Connections that one process may hold.
+    pub db_maxconn: u64,
     /// Whether `unaccent` is wanted in databases that are created.
     pub unaccent: bool,
     /// The template of databases that are created.
@@ -142,6 +176,18 @@ pub struct Settings {
     pub termination_log: PathBuf,
     /// Odoo's own settings.
     pub odoo: Odoo,
+    /// The supervisor's own variables, in the order of the documentation.
+    pub own: Vec<OwnSetting>,
+    /// A master password that is given as plain text: it is hashed before Odoo sees it.
+    pub master_password: Option<Secret>,
+    /// Threads of a numeric library in each process of Odoo.
+    pub numeric_threads: u64,
+    /// Whether public defaults and a superuser's role are errors and not warnings.
+    pub strict: bool,
+    /// Whether modules that are not for the Community Edition are refused at start.
+    pub ce_only: bool,
+    /// What has been decided and is worth a line at start.
+    pub notes: Vec<String>,
     /// What is odd but not wrong, one line each; logged at start.
     pub warnings: Vec<String>,
 }

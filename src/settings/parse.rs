@@ -1,5 +1,6 @@
 //! Texts to types, with the accepted form in each refusal.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Reads `500ms`, `30s`, `5m`, `2h` or a bare `0`; the accepted form otherwise.
@@ -32,7 +33,19 @@ pub fn boolean(text: &str) -> Result<bool, &'static str> {
 
 /// Reads a decimal integer, leading zeros allowed (`08` is 8 for a person, an error for Odoo).
 pub fn integer(text: &str) -> Result<i64, &'static str> {
-    text.parse().map_err(|_| "not a whole number (write digits only, such as 4)")
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().map_err(|_| {
+        if digits {
+            "too large a number (write a smaller one)"
+        } else {
+            "not a whole number (write digits only, such as 4)"
+        }
+    })
+}
+
+/// Reads the path of a file or folder that has to be absolute: what it is relative to is nobody's choice in a container.
+pub fn path(text: &str) -> Result<PathBuf, &'static str> {
+    if text.starts_with('/') { Ok(text.into()) } else { Err("not an absolute path (write /the/whole/path)") }
 }
 
 /// Splits a comma list, without blanks and empty elements.

@@ -15,6 +15,12 @@ pub struct RawSettings {
     pub wait_timeout: Option<String>,
     pub auth_grace: Option<String>,
     pub create_db: Option<String>,
+    pub strict: Option<String>,
+    pub ce_only: Option<String>,
+    pub extra_addons: Option<String>,
+    pub oca_addons: Option<String>,
+    pub baked_addons: Option<String>,
+    pub baked_copy: Option<String>,
     pub odoo_bin: Option<String>,
     pub runtime_dir: Option<String>,
     pub drain_delay: Option<String>,
@@ -38,7 +44,16 @@ pub struct Environment {
     /// The names of those whose value is not UTF-8.
     pub not_text: Vec<String>,
     /// For each `X_FILE` of ours that is set: the variable's whole name, and the file's content or why there is none.
-    pub files: BTreeMap<String, Result<String, String>>,
+    pub files: BTreeMap<String, Result<String, Unreadable>>,
+}
+
+/// Why a file has no content for us, and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    /// With the variable, the path and the system's words.
+    pub why: String,
+    /// For people.
+    pub hint: String,
 }
 
 impl Environment {

@@ -13,6 +13,8 @@
     reason = "the walls are the product's; a test that panics has failed, which is its job"
 )]
 
+mod addons;
+mod configuration;
 mod contract;
 mod doubles;
 // A helper that no suite uses at the moment is no defect of the product.
@@ -35,6 +37,8 @@ fn main() -> ExitCode {
 
     let world = World::new();
     let mut trials = Vec::new();
+    trials.extend(addons::trials(&world));
+    trials.extend(configuration::trials(&world));
     trials.extend(contract::trials(&world));
     trials.extend(doubles::trials(&world));
     trials.extend(serve::trials(&world));

@@ -6,19 +6,25 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+mod databases;
 mod derive;
+mod modules;
 mod names;
+mod own;
+mod secrets;
+mod sizes;
 #[cfg(test)]
 mod tests;
 
-pub use self::names::connection_variable;
+pub use self::names::{connection_variable, takes_any_text};
 use super::raw::{Environment, RawSettings};
-use super::reference::{CONNECTIONS, Connection, VARIABLES};
-use super::{Origin, Setting, Settings, parse};
+use super::reference::{CONNECTIONS, Connection, default_of};
+use super::{Origin, Setting, Settings, Shadowed, parse};
 use crate::error::Problem;
 use crate::odoo::args::Args;
 use crate::odoo::conf::{self, Document};
 use crate::odoo::options::{self, Kind, OPTIONS, OptionSpec, Place};
+use crate::odoo::sizing::Limits;
 
 /// The base file as it was read.
 pub struct BaseFile {
@@ -36,22 +42,53 @@ pub struct Inputs<'a> {
     pub args: &'a Args,
     /// The base file; `None` where the default path has none.
     pub base: Option<&'a BaseFile>,
+    /// What the world around this process is like.
+    pub world: &'a World,
+}
+
+/// Facts that are no setting and that some defaults follow.
+#[derive(Clone, Debug, Default)]
+pub struct World {
+    /// What the container allows.
+    pub limits: Limits,
+    /// CPUs of the machine, or those this process may use.
+    pub cpus: u64,
+    /// Folders of modules, in Odoo's order; empty leaves `addons_path` to Odoo.
+    pub addons: Vec<String>,
+    /// What is worth a warning about them.
+    pub advice: Vec<String>,
+    /// Why they cannot be used, if they cannot.
+    pub refused: Option<Problem>,
 }
 
 /// The image's defaults besides the connection. `list_db` follows from the databases.
 const IMAGE_DEFAULTS: &[(&str, &str)] = &[
-    ("data_dir", "/var/lib/odoo"),
+    ("data_dir", DATA_DIR),
     ("without_demo", "all"),
     // Falsy means that no master password matches (`verify_admin_password`); Odoo's own default is `admin`.
     ("admin_passwd", "False"),
 ];
+
+/// The official image's volume.
+pub const DATA_DIR: &str = "/var/lib/odoo";
+
+/// What the odoo.conf of the official image says. Nobody has chosen that, so it is a default; all else there is commented
+/// out (odoo/docker, `18.0/odoo.conf`).
+const STOCK: &[(&str, &str)] = &[("addons_path", "/mnt/extra-addons"), ("data_dir", DATA_DIR)];
 
 /// Decides every setting.
 ///
 /// # Errors
 /// Every problem there is, at once.
 pub fn resolve(inputs: &Inputs<'_>) -> Result<Settings, Vec<Problem>> {
-    let mut resolver = Resolver { inputs, problems: Vec::new(), warnings: Vec::new(), settings: Vec::new() };
+    let mut resolver = Resolver {
+        inputs,
+        problems: Vec::new(),
+        warnings: Vec::new(),
+        notes: Vec::new(),
+        settings: Vec::new(),
+        own: Vec::new(),
+    };
     let settings = resolver.run();
     if resolver.problems.is_empty() { Ok(settings) } else { Err(resolver.problems) }
 }
@@ -61,9 +98,8 @@ pub fn resolve(inputs: &Inputs<'_>) -> Result<Settings, Vec<Problem>> {
 /// # Errors
 /// The variable does not hold an address.
 pub fn listen(environment: &Environment) -> Result<SocketAddr, Problem> {
-    let default = VARIABLES.iter().find(|variable| variable.name == "ENTRYPOINT_LISTEN");
     let given = environment.get("ENTRYPOINT_LISTEN").filter(|text| !text.is_empty());
-    let text = given.or(default.map(|variable| variable.default)).unwrap_or_default();
+    let text = given.unwrap_or(default_of("ENTRYPOINT_LISTEN"));
     text.parse().map_err(|_| {
         problem(
             "ENTRYPOINT_LISTEN",
@@ -75,9 +111,8 @@ pub fn listen(environment: &Environment) -> Result<SocketAddr, Problem> {
 
 /// The file for the reason of an end alone: it is wanted where all the rest is wrong.
 pub fn termination_log(given: Option<String>) -> PathBuf {
-    const NAME: &str = "ENTRYPOINT_TERMINATION_LOG";
-    let default = VARIABLES.iter().find(|variable| variable.name == NAME).map(|variable| variable.default);
-    given.filter(|text| !text.is_empty()).unwrap_or_else(|| default.unwrap_or_default().to_owned()).into()
+    let default = || default_of("ENTRYPOINT_TERMINATION_LOG").to_owned();
+    given.filter(|text| !text.is_empty()).unwrap_or_else(default).into()
 }
 
 /// A refused value: the variable, the value and the accepted form. Never for a secret.
@@ -97,7 +132,9 @@ struct Resolver<'a> {
     inputs: &'a Inputs<'a>,
     problems: Vec<Problem>,
     warnings: Vec<String>,
+    notes: Vec<String>,
     settings: Vec<Setting>,
+    own: Vec<super::OwnSetting>,
 }
 
 /// A value on its way to becoming a setting.
@@ -109,13 +146,11 @@ struct Candidate {
 impl Resolver<'_> {
     fn run(&mut self) -> Settings {
         self.check_texts();
+        self.warnings.extend(self.inputs.world.advice.clone());
+        self.problems.extend(self.inputs.world.refused.clone());
         for option in OPTIONS.iter().filter(|option| option.place == Place::File) {
-            if let Some(candidate) = self.option(option) {
-                self.settings.push(Setting {
-                    key: option.key.to_owned(),
-                    text: candidate.text,
-                    origin: candidate.origin,
-                });
+            if let Some(setting) = self.option(option) {
+                self.settings.push(setting);
             }
         }
         self.keep_unknown_keys();
@@ -136,7 +171,7 @@ impl Resolver<'_> {
     fn variable(&mut self, name: &str) -> Option<Candidate> {
         let variable = format!("{name}_FILE");
         let content = self.inputs.environment.files.get(&variable);
-        let plain = self.inputs.environment.get(name);
+        let plain = self.inputs.environment.get(name).filter(|text| !names::service_address(name, text));
         match (plain, content) {
             // The image declares the plain form with its default, so that one beside a file is no contradiction.
             (Some(text), Some(_))
@@ -167,13 +202,20 @@ impl Resolver<'_> {
     }
 
     /// The winner among all who say something about this option.
-    fn option(&mut self, option: &'static OptionSpec) -> Option<Candidate> {
+    fn option(&mut self, option: &'static OptionSpec) -> Option<Setting> {
         let flagged: Vec<_> = self.inputs.args.given.iter().filter(|given| given.key == option.key).collect();
         let connection = CONNECTIONS.iter().find(|connection| connection.option == option.key);
         let mut candidates: Vec<Candidate> = Vec::new();
         if let Some(last) = flagged.last()
             && option.key != "log_handler"
         {
+            if option.secret {
+                self.warnings.push(format!(
+                    "{} was given as an argument ({}), which everybody who can list processes reads: use a variable, or a \
+                     file named by a _FILE variable",
+                    option.key, last.flag
+                ));
+            }
             let given = Candidate { text: last.text.clone(), origin: Origin::Flag(last.flag.clone()) };
             candidates.extend(self.shaped(option, &last.flag, given));
         }
@@ -184,7 +226,8 @@ impl Resolver<'_> {
                 .document
                 .options()
                 .iter()
-                .rfind(|entry| options::current_name(&entry.key) == option.key)?;
+                .rfind(|entry| options::current_name(&entry.key) == option.key)
+                .filter(|entry| !STOCK.contains(&(option.key, &entry.value)))?;
             Some(Candidate {
                 text: entry.value.clone(),
                 origin: Origin::BaseFile { path: base.path.clone(), line: entry.line },
@@ -193,24 +236,37 @@ impl Resolver<'_> {
         candidates.extend(base);
         let default = connection
             .map(|connection| connection.default)
-            .or_else(|| IMAGE_DEFAULTS.iter().find(|(key, _)| *key == option.key).map(|(_, text)| *text));
+            .or_else(|| IMAGE_DEFAULTS.iter().find(|(key, _)| *key == option.key).map(|(_, text)| *text))
+            // Flags are appended to it, so it has to be there to be appended to.
+            .or((option.key == "log_handler" && !flagged.is_empty()).then_some(option.default));
         candidates.extend(default.map(|text| Candidate { text: text.to_owned(), origin: Origin::Image }));
+        if option.key == "addons_path" && !self.inputs.world.addons.is_empty() {
+            let text = self.inputs.world.addons.join(",");
+            candidates.push(Candidate { text, origin: Origin::Discovery });
+        }
 
         if let Some(connection) = connection {
             self.warn_of_shadows(connection, &candidates);
         }
-        let mut winner = if candidates.is_empty() { None } else { Some(candidates.swap_remove(0)) };
+        let mut candidates = candidates.into_iter();
+        let winner = candidates.next();
+        let defaults = [Origin::Image, Origin::Discovery];
+        let mut shadowed: Vec<Shadowed> = candidates
+            .filter(|candidate| !defaults.contains(&candidate.origin))
+            .map(|candidate| Shadowed { text: candidate.text, origin: candidate.origin })
+            .collect();
+        let mut winner = winner?;
         if option.key == "log_handler"
             && let Some(last) = flagged.last()
         {
-            // Odoo appends its flags to what the file says, and its own default is `:INFO`.
-            let mut text = winner.map_or_else(|| option.default.to_owned(), |candidate| candidate.text);
+            // Odoo appends its flags to what the file says.
             for given in &flagged {
-                text = format!("{text},{}", given.text);
+                winner.text = format!("{},{}", winner.text, given.text);
             }
-            winner = Some(Candidate { text, origin: Origin::Flag(last.flag.clone()) });
+            shadowed.clear();
+            winner.origin = Origin::Flag(last.flag.clone());
         }
-        winner
+        Some(Setting { key: option.key.to_owned(), text: winner.text, origin: winner.origin, shadowed })
     }
 
     fn add_environment(
@@ -246,6 +302,10 @@ impl Resolver<'_> {
         candidates.extend(explicit);
         candidates.extend(spelled);
         for alias in connection.aliases {
+            // Docker's links set these, and so does Kubernetes for a Service named `db`, which nobody has chosen.
+            if alias.starts_with("DB_PORT_") && self.inputs.environment.get("DB_SERVICE_HOST").is_some() {
+                continue;
+            }
             let value = self.variable(alias).filter(|candidate| !candidate.text.is_empty());
             candidates.extend(value.and_then(|candidate| self.typed(option, alias, candidate)));
         }
@@ -258,9 +318,13 @@ impl Resolver<'_> {
         let unset = option.default == "False" && !option.secret && text.eq_ignore_ascii_case("false");
         let result: Result<String, String> = match option.kind {
             _ if unset => Ok("False".to_owned()),
+            Kind::Int if option.key == "workers" && text == sizes::AUTO => Ok(text.clone()),
             Kind::Bool => parse::boolean(text)
                 .map(|yes| if yes { "True" } else { "False" }.to_owned())
                 .map_err(str::to_owned),
+            Kind::Int if option.key == "workers" => parse::integer(text)
+                .map(|number| number.to_string())
+                .map_err(|_| "not a number of workers (write digits, such as 4, or auto)".to_owned()),
             Kind::Int => parse::integer(text).map(|number| number.to_string()).map_err(str::to_owned),
             Kind::Float => match text.parse::<f64>() {
                 Ok(number) if number.is_finite() => Ok(text.clone()),
@@ -289,7 +353,7 @@ impl Resolver<'_> {
     /// break and NUL.
     fn shaped(&mut self, option: &OptionSpec, name: &str, candidate: Candidate) -> Option<Candidate> {
         let why = match option.key {
-            "db_password" => conf::unrepresentable(candidate.text.trim_matches([' ', '\t'])),
+            "db_password" => conf::unspeakable(&candidate.text),
             _ => conf::unrepresentable(&candidate.text),
         };
         let Some(why) = why else { return Some(candidate) };

@@ -2,7 +2,7 @@
 
 use super::Resolver;
 use crate::error::{Problem, nearest};
-use crate::odoo::options::{self, OPTIONS, Place};
+use crate::odoo::options::{self, Kind, OPTIONS, Place};
 use crate::settings::reference::{self, CONNECTIONS, VARIABLES};
 use crate::settings::{Origin, Setting};
 
@@ -24,8 +24,8 @@ impl Resolver<'_> {
         {
             self.problems.push(Problem::new(
                 format!("cannot use the file that {variable} names"),
-                error.clone(),
-                format!("make the file readable for the user that runs this container, or unset {variable}"),
+                error.why.clone(),
+                format!("{}; or unset {variable}", error.hint),
             ));
         }
     }
@@ -42,6 +42,14 @@ impl Resolver<'_> {
                 names.join(", ")
             ));
         }
+        let all = sections.iter().flat_map(|section| &section.entries);
+        for entry in all.filter(|entry| entry.key.contains('\0') || entry.value.contains('\0')) {
+            self.problems.push(Problem::new(
+                "there is a NUL byte in the base file",
+                format!("{} line {}, at {}", base.path, entry.line, entry.key.replace('\0', "\\0")),
+                "remove it: what reads the value next would take it for the end of the text",
+            ));
+        }
         for entry in base.document.options() {
             let key = options::current_name(&entry.key);
             match options::find(key) {
@@ -53,12 +61,16 @@ impl Resolver<'_> {
                     };
                     self.problems.push(Problem::new(
                         format!("{key} cannot stand in the base file"),
-                        format!("{} line {}: Odoo 18 does not read it there", base.path, entry.line),
+                        match option.place {
+                            Place::Computed => format!("{} line {}: {}", base.path, entry.line, option.doc),
+                            _ => format!("{} line {}: Odoo 18 does not read it there", base.path, entry.line),
+                        },
                         hint,
                     ));
                 }
                 None => {
-                    let near = nearest(key, OPTIONS.iter().map(|option| option.key));
+                    let near =
+                        options::successor(key).or_else(|| nearest(key, OPTIONS.iter().map(|o| o.key)));
                     let near = near.map_or(String::new(), |name| format!(" (did you mean {name}?)"));
                     self.warnings.push(format!(
                         "{} line {}: {key} is no option of Odoo 18; kept for modules that read it{near}",
@@ -68,6 +80,7 @@ impl Resolver<'_> {
                         key: key.to_owned(),
                         text: entry.value.clone(),
                         origin: Origin::BaseFile { path: base.path.clone(), line: entry.line },
+                        shadowed: Vec::new(),
                     });
                 }
             }
@@ -76,9 +89,10 @@ impl Resolver<'_> {
 
     /// `ODOO_*` that is no option: other software uses the prefix, so a typing error can only be warned about.
     pub(super) fn check_odoo_names(&mut self) {
-        for name in self.inputs.environment.values.keys() {
+        for (name, value) in self.inputs.environment.values.iter().filter(|(_, value)| !value.is_empty()) {
             let Some(rest) = name.strip_prefix("ODOO_") else { continue };
-            if reference::KNOWN_ODOO_VARIABLES.contains(&name.as_str()) || service_link(rest) {
+            let linked = service_link(rest) || service_address(name, value);
+            if linked || reference::KNOWN_ODOO_VARIABLES.contains(&name.as_str()) {
                 continue;
             }
             let key = rest.to_lowercase();
@@ -86,14 +100,17 @@ impl Resolver<'_> {
             match options::find(&key).or(file_of) {
                 Some(option) if option.place == Place::File => {}
                 Some(option) => {
-                    let flag = option.flags.last().copied().unwrap_or_default();
+                    let (why, hint) = match option.flags.last() {
+                        Some(flag) => (
+                            "cannot stand in odoo.conf: Odoo 18 takes it from its flags only".to_owned(),
+                            format!("unset {name}; as an argument it is {flag}"),
+                        ),
+                        None => (format!("cannot be set: {}", option.doc), format!("unset {name}")),
+                    };
                     self.problems.push(Problem::new(
                         format!("{name} cannot be set"),
-                        format!(
-                            "{} cannot stand in odoo.conf: Odoo 18 takes it from its flags only",
-                            option.key
-                        ),
-                        format!("unset {name}; as an argument it is {flag}"),
+                        format!("{} {why}", option.key),
+                        hint,
                     ));
                 }
                 None => {
@@ -110,8 +127,9 @@ impl Resolver<'_> {
     /// Unknown variables of our own prefix.
     pub(super) fn own_variables(&mut self) {
         let known: Vec<&str> = VARIABLES.iter().map(|variable| variable.name).collect();
-        for name in self.inputs.environment.values.keys() {
-            if name.starts_with(reference::PREFIX) && !known.contains(&name.as_str()) {
+        for (name, value) in self.inputs.environment.values.iter().filter(|(_, value)| !value.is_empty()) {
+            let ours = name.starts_with(reference::PREFIX) && !service_address(name, value);
+            if ours && !known.contains(&name.as_str()) {
                 let near = nearest(name, known.iter().copied());
                 self.problems.push(Problem::new(
                     format!("there is no setting {name}"),
@@ -137,10 +155,31 @@ pub fn connection_variable(name: &str) -> bool {
     CONNECTIONS.iter().any(|connection| connection.name == name || connection.aliases.contains(&name))
 }
 
-/// What Kubernetes injects for a Service named `odoo`: `ODOO_PORT=tcp://...`, `ODOO_PORT_8069_TCP_ADDR`,
-/// `ODOO_SERVICE_HOST`, `ODOO_SERVICE_PORT_HTTP`.
+/// Whether any text is a value for this variable.
+pub fn takes_any_text(name: &str) -> bool {
+    let connection = CONNECTIONS.iter().find(|known| known.name == name || known.aliases.contains(&name));
+    let key = connection.map(|connection| connection.option.to_owned());
+    let key = key.or_else(|| name.strip_prefix("ODOO_").map(str::to_lowercase));
+    key.and_then(|key| options::find(&key)).is_some_and(|option| option.kind == Kind::Text)
+}
+
+/// What Kubernetes injects for a Service named `odoo`, or `odoo-SOMETHING`: `ODOO_PORT=tcp://...`, `ODOO_PORT_8069_TCP_ADDR`,
+/// `ODOO_SERVICE_HOST`, `ODOO_DB_SERVICE_PORT_POSTGRES`. No option of Odoo's has a name like these but `..._PORT`.
 fn service_link(rest: &str) -> bool {
-    let port = rest == "PORT"
-        || rest.strip_prefix("PORT_").is_some_and(|tail| tail.starts_with(|c: char| c.is_ascii_digit()));
-    port || rest == "SERVICE_HOST" || rest == "SERVICE_PORT" || rest.starts_with("SERVICE_PORT_")
+    let numbered = rest.rsplit_once("PORT_").is_some_and(|(before, tail)| {
+        (before.is_empty() || before.ends_with('_')) && tail.starts_with(|c: char| c.is_ascii_digit())
+    });
+    let service = ["SERVICE_HOST", "SERVICE_PORT"]
+        .iter()
+        .any(|name| rest == *name || rest.ends_with(&format!("_{name}")));
+    rest == "PORT"
+        || numbered
+        || service
+        || rest.starts_with("SERVICE_PORT_")
+        || rest.contains("_SERVICE_PORT_")
+}
+
+/// The one kind of them that has the name of an option: a Service named `odoo-db` makes `ODOO_DB_PORT=tcp://10.0.0.7:5432`.
+pub(super) fn service_address(name: &str, value: &str) -> bool {
+    name.ends_with("_PORT") && ["tcp://", "udp://", "sctp://"].iter().any(|scheme| value.starts_with(scheme))
 }

@@ -5,6 +5,7 @@
 //! however the test ends.
 
 pub mod addons;
+pub mod docker;
 pub mod http;
 pub mod keeper;
 pub mod odoo;
@@ -15,7 +16,7 @@ pub mod procfs;
 pub mod relay;
 pub mod world;
 
-pub use world::{Limit, Test, World, program_uid};
+pub use world::{Limit, Test, World, program_uid, program_user};
 
 use std::time::{Duration, Instant};
 

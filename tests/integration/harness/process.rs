@@ -53,7 +53,7 @@ impl<'a> Launch<'a> {
             // start.
             .env("PYTHONPYCACHEPREFIX", test.world.base().join("pycache"))
             .env(RUN_MARK, test.world.base())
-            .env(TEST_MARK, &test.name)
+            .env(TEST_MARK, test.mark())
     }
 
     pub fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {

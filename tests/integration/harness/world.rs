@@ -21,7 +21,7 @@ use std::{cell::RefCell, fs, thread};
 
 /// Marks a process as one of this run's (its value is the run's directory).
 pub const RUN_MARK: &str = "ENTRYPOINTS_TEST_RUN";
-/// Marks a process as one of a single test's (its value is the test's name).
+/// Marks a process as one of a single test's (its value is [`Test::mark`]).
 pub const TEST_MARK: &str = "ENTRYPOINTS_TEST_NAME";
 
 /// `nobody`: what the programs under test run as when the suite itself runs as root (Odoo and the product
@@ -243,9 +243,14 @@ impl Test {
         format!("{prefix}_{}", self.world.number())
     }
 
+    /// What its processes carry. With the run's directory in it, since two runs have tests of the same names.
+    pub fn mark(&self) -> String {
+        format!("{}:{}", self.world.base.display(), self.name)
+    }
+
     /// The living processes that this test started, directly or not.
     pub fn processes(&self) -> Vec<procfs::Process> {
-        of_test(&self.world, &self.name)
+        procfs::marked(TEST_MARK, &self.mark())
     }
 
     /// Prepares a program to be started; see [`Launch`].
@@ -295,15 +300,6 @@ pub fn give_away(path: &Path) {
     }
 }
 
-/// The living processes of that test of this run: another run on the machine has tests of the same names.
-fn of_test(world: &World, name: &str) -> Vec<procfs::Process> {
-    let of_run: Vec<i32> =
-        procfs::marked(RUN_MARK, &world.base.to_string_lossy()).iter().map(|one| one.pid).collect();
-    let mut found = procfs::marked(TEST_MARK, name);
-    found.retain(|process| of_run.contains(&process.pid));
-    found
-}
-
 /// Runs one test on a thread of its own, so that the deadline holds whatever the test waits for.
 fn run_one(
     world: &Arc<World>,
@@ -323,7 +319,7 @@ fn run_one(
         .expect("a thread for the test");
 
     let overdue = || {
-        for process in of_test(world, name) {
+        for process in procfs::marked(TEST_MARK, &test.mark()) {
             procfs::kill(process.pid);
         }
         // With its processes gone the test fails by itself and drops its database and role; if not, its

@@ -1,4 +1,5 @@
-//! Bad input: each has its whole message, its exit code, and nothing half-started.
+//! Bad surroundings: each has its whole message, its exit code, and nothing half-started. Bad settings have a corpus of their
+//! own (`configuration::corpus`).
 //!
 //! A message is compared whole, so that a change of its words is a decision. What differs from run to run (ports, folders,
 //! names) is put in.
@@ -17,10 +18,6 @@ use std::process::Command;
 use std::sync::Arc;
 
 pub const CHECKS: &[Check] = &[
-    ("missing_base_file", missing_base_file),
-    ("unreadable_base_file", unreadable_base_file),
-    ("a_folder_instead_of_the_base_file", a_folder_instead_of_the_base_file),
-    ("syntax_error_in_the_base_file", syntax_error_in_the_base_file),
     ("unwritable_runtime_folder", unwritable_runtime_folder),
     ("runtime_folder_of_somebody_else", runtime_folder_of_somebody_else),
     ("probe_port_taken", probe_port_taken),
@@ -35,7 +32,6 @@ pub const CHECKS: &[Check] = &[
     ("odoo_not_on_the_path", odoo_not_on_the_path),
     ("odoo_not_executable", odoo_not_executable),
     ("odoo_with_a_missing_interpreter", odoo_with_a_missing_interpreter),
-    ("database_user_postgres", database_user_postgres),
     ("another_applications_database", another_applications_database),
     ("tables_of_another_role", tables_of_another_role),
     ("a_refusal_ends_with_its_grace", a_refusal_ends_with_its_grace),
@@ -43,8 +39,6 @@ pub const CHECKS: &[Check] = &[
     ("nobody_reads_stderr", nobody_reads_stderr),
     ("broken_module", broken_module),
     ("unknown_module", unknown_module),
-    ("unknown_flag", unknown_flag),
-    ("unreadable_secret_file", unreadable_secret_file),
     ("all_problems_at_once", all_problems_at_once),
 ];
 
@@ -59,77 +53,6 @@ fn expect(finished: &Finished, code: i32, message: &str) {
 /// The product on an installed database.
 fn product(test: &Test) -> Product<'_> {
     Product::installed(test, &Odoo::Double)
-}
-
-fn missing_base_file(test: &Test) {
-    let product = product(test);
-    let path = test.dir().join("nowhere.conf");
-    expect(
-        &product.launch().env("ODOO_RC", &path).run(),
-        78,
-        &format!(
-            "odoo-entrypoint: error: cannot read the base file\n  why: {} (named by ODOO_RC (environment)): No such \
-             file or directory (os error 2)\n  fix: mount the file there, or unset ODOO_RC to use the image's own",
-            path.display()
-        ),
-    );
-    product.assert_nothing_started();
-}
-
-fn unreadable_base_file(test: &Test) {
-    let product = product(test);
-    let path = test.write("secret.conf", "[options]\n");
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
-    let uid = program_uid();
-    let gid = nix::unistd::Gid::from_raw(if Uid::effective().is_root() {
-        uid
-    } else {
-        nix::unistd::getgid().as_raw()
-    });
-    expect(
-        &product.launch().arg("-c").arg(&path).run(),
-        78,
-        &format!(
-            "odoo-entrypoint: error: cannot read the base file\n  why: {} (named by the flag -c): Permission denied \
-             (os error 13); this process is uid {uid}, the file is {uid}:{gid} mode 0000\n  fix: make it readable for \
-             uid {uid}: chmod a+r {}",
-            path.display(),
-            path.display()
-        ),
-    );
-    product.assert_nothing_started();
-}
-
-fn a_folder_instead_of_the_base_file(test: &Test) {
-    let product = product(test);
-    let path = test.make_dir("odoo.conf.d");
-    expect(
-        &product.launch().env("ODOO_RC", &path).run(),
-        78,
-        &format!(
-            "odoo-entrypoint: error: cannot read the base file\n  why: {} (named by ODOO_RC (environment)): is a \
-             directory\n  fix: Docker makes a folder where the source of a bind mount is missing: create the file on \
-             the host",
-            path.display()
-        ),
-    );
-    product.assert_nothing_started();
-}
-
-fn syntax_error_in_the_base_file(test: &Test) {
-    let product = product(test);
-    let path = test.write("bad.conf", "[options]\nworkers = 2\n  ; fine\n\ndata_dir /var/lib\n");
-    expect(
-        &product.launch().env("ODOO_RC", &path).run(),
-        78,
-        &format!(
-            "odoo-entrypoint: error: the base file is not an odoo.conf\n  why: {}:5:1 (named by ODOO_RC \
-             (environment)): neither a [section], nor `key = value`\n  fix: mend that line; Odoo itself would end with \
-             a traceback there",
-            path.display()
-        ),
-    );
-    product.assert_nothing_started();
 }
 
 fn unwritable_runtime_folder(test: &Test) {
@@ -357,18 +280,6 @@ fn odoo_with_a_missing_interpreter(test: &Test) {
     product.assert_nothing_started();
 }
 
-fn database_user_postgres(test: &Test) {
-    let product = product(test);
-    expect(
-        &product.launch().env("USER", "postgres").run(),
-        78,
-        "odoo-entrypoint: error: the database user cannot be postgres\n  why: environment variable USER: Odoo refuses \
-         to run with PostgreSQL's superuser and would exit at once\n  fix: create a role of its own (CREATE ROLE odoo \
-         LOGIN PASSWORD '...') and set USER to it",
-    );
-    product.assert_nothing_started();
-}
-
 fn another_applications_database(test: &Test) {
     let product = Product::empty(test, &Odoo::Double);
     product.site.database.sql("CREATE TABLE wp_posts (id int)");
@@ -471,37 +382,6 @@ fn unknown_module(test: &Test) {
     );
     assert_eq!(product.journal.count("start"), 1, "no server was started");
     product.assert_nothing_left();
-}
-
-fn unknown_flag(test: &Test) {
-    let product = product(test);
-    expect(
-        &product.launch().args(["odoo", "--wrokers=2"]).run(),
-        64,
-        "odoo-entrypoint: error: cannot understand the arguments\n  why: no such option of Odoo: --wrokers\n  fix: did \
-         you mean --workers? `odoo --help` lists Odoo's options",
-    );
-    product.assert_nothing_started();
-}
-
-fn unreadable_secret_file(test: &Test) {
-    let product = product(test);
-    let path = test.write("password", "s3cret\n");
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
-    let ended = product.launch().env_remove("PASSWORD").env("PASSWORD_FILE", &path).run();
-    ended.expect_code(78);
-    for part in [
-        "odoo-entrypoint: error: cannot use the file that PASSWORD_FILE names\n",
-        &format!(
-            "  why: PASSWORD_FILE={}: Permission denied (os error 13); this process is uid {}, the file is ",
-            path.display(),
-            program_uid()
-        ),
-        " mode 0000\n  fix: make the file readable for the user that runs this container, or unset PASSWORD_FILE\n",
-    ] {
-        assert!(ended.stderr.contains(part), "no {part:?} in {}", ended.stderr);
-    }
-    product.assert_nothing_started();
 }
 
 fn all_problems_at_once(test: &Test) {

@@ -17,7 +17,9 @@ fn hooks_run_in_order_under_the_lock(test: &Test) {
     let notes = test.write("notes", "");
     let note = |what: &str| format!("#!/bin/sh\necho {what} >>{}\n", notes.display());
     hook(test, "pre-init", "20-second", &note("second"));
-    let locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'";
+    // Of this database: others of the cluster have locks of their own.
+    let locks = "SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database \
+         WHERE locktype = 'advisory' AND datname = current_database()";
     let first = format!(
         "#!/bin/sh\necho first $HOOK_STAGE $HOOK_MODULES $HOOK_DATABASE \
          $(PGPASSWORD={} PGDATABASE=$HOOK_DATABASE psql -Atc \"{locks}\") ${{ENTRYPOINT_LISTEN-none}} ${{PASSWORD-none}} >>{}\n",

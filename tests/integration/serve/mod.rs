@@ -11,6 +11,7 @@ mod hooks;
 mod namespace;
 mod output;
 mod phases;
+mod preflight;
 mod probes;
 mod product;
 mod secrets;
@@ -41,6 +42,7 @@ pub fn trials(world: &Arc<World>) -> Vec<Trial> {
         ("hooks", hooks::CHECKS),
         ("output", output::CHECKS),
         ("phases", phases::CHECKS),
+        ("preflight", preflight::CHECKS),
         ("probes", probes::CHECKS),
         ("secrets", secrets::CHECKS),
     ] {

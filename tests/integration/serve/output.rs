@@ -192,6 +192,8 @@ fn nobody_has_to_read(test: &Test) {
         nix::sys::signal::kill(nix::unistd::Pid::from_raw(own.expect("the product").pid), Signal::SIGTERM)
             .unwrap();
         until_true("it ends", SOON, || fs::read_to_string(&code).is_ok_and(|text| text == "0\n"));
+        // The shell around it too.
+        process.wait_exit(SOON);
         product.assert_nothing_left();
     }
 }

@@ -1,0 +1,6 @@
+{
+    'name': 'A',
+    'license': 'LGPL-3',
+    'depends': ['base'],
+    'auto_install': ['sale'],
+}

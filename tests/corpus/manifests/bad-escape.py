@@ -1,0 +1,1 @@
+{'name': 'A', 'website': 'C:\users\x'}

@@ -1,0 +1,1 @@
+{'name': 'A', 'depends': [name for name in ()]}

@@ -1,0 +1,1 @@
+{'name': 'A' if True else 'B'}

@@ -1,0 +1,1 @@
+{'name': 'A', 'depends': ['base' ['web']]}

@@ -1,0 +1,1 @@
+{'name': 'A', 'sequence': 010}

@@ -1,0 +1,5 @@
+{
+    'name': 'A',
+    'depends': ['base',
+    'data': [],
+}

@@ -1,0 +1,1 @@
+{'name': 'A', 'license': 'LGPL-3', 'version': '1'}
