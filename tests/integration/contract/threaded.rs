@@ -10,7 +10,7 @@ use std::io::{ErrorKind, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::process::ExitStatusExt;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 pub const CHECKS: &[Check] = &[
     ("threaded_serves_and_stops", threaded_serves_and_stops),
@@ -73,8 +73,15 @@ fn threaded_serves_and_stops(test: &Test, odoo: &Odoo) {
     // In this order: Python's stderr takes no line from a handler that interrupts another one's long output.
     process.signal(Signal::SIGUSR1);
     process.wait_log_after(mark, "odoo.tools.cache: ", SOON);
-    process.signal(Signal::SIGQUIT);
-    process.wait_log_after(mark, "# Thread:", SOON);
+    // It may still be writing the rest of it, and then this dump is lost; so it is asked for until it is there.
+    let mut asked = None;
+    until_true("it dumps its stacks", SOON, || {
+        if asked.is_none_or(|at: Instant| at.elapsed() > Duration::from_secs(2)) {
+            process.signal(Signal::SIGQUIT);
+            asked = Some(Instant::now());
+        }
+        process.stderr().get(mark..).is_some_and(|log| log.contains("# Thread:"))
+    });
     assert_eq!(pages::answer(&site, "/websocket/health").0, 200);
 
     process.signal(Signal::SIGTERM);
